@@ -1,0 +1,137 @@
+#!/usr/bin/env node
+/**
+ * The command: reads its options, starts a broker, says where it listens, and stops it on a signal.
+ * Exit codes: 0 stopped as asked, 1 could not start or stop, 2 wrong options.
+ */
+import { readFileSync } from 'node:fs';
+import { constants } from 'node:os';
+import { type Broker, runBroker } from '../src/broker.js';
+import {
+  type BrokerOptions,
+  type CommandLine,
+  commandLineOptions,
+  listensOnLoopbackOnly,
+  OptionError,
+  restrictedToLoopback,
+} from '../src/config.js';
+import { createLogger, type LogDestination, type Logger, standardOutput } from '../src/logger.js';
+
+const WELL_KNOWN_PASSWORD = 'guest';
+
+const output = standardOutput();
+const commandLine = readCommandLine();
+
+switch (commandLine.kind) {
+  case 'help':
+    output.write(commandLine.text);
+    break;
+  case 'version':
+    output.write(`${version()}\n`);
+    break;
+  case 'run':
+    await run(commandLine.options, createLogger(commandLine.options, output), output);
+    break;
+}
+
+function readCommandLine(): CommandLine {
+  try {
+    return commandLineOptions(process.argv.slice(2), process.env);
+  } catch (error) {
+    if (!(error instanceof OptionError)) throw error;
+    return fail(2, error.message);
+  }
+}
+
+async function run(options: BrokerOptions, log: Logger, out: LogDestination): Promise<void> {
+  const starting = runBroker(options, log);
+  stopOnSignals(starting, log);
+  try {
+    const broker = await starting;
+    announce(broker, options, log, out);
+  } catch (error) {
+    fail(1, startFailure(error));
+  }
+}
+
+function announce(broker: Broker, options: BrokerOptions, log: Logger, out: LogDestination): void {
+  const url = new URL(broker.amqpUrl);
+  // Only the password that everybody knows may stand on a screen and in a log.
+  if (options.defaultPassword !== WELL_KNOWN_PASSWORD) url.password = '***';
+  if (options.logFormat === 'json') {
+    log.info({ version: version(), url: url.href, store: 'memory' }, 'Jackalope');
+  } else if (options.logLevel !== 'silent') {
+    out.write(banner(url.href));
+  }
+  if (isOpenToAnybody(options)) {
+    log.warn({ user: options.defaultUser }, 'Other machines can log in with the well-known password');
+  }
+  log.info('Server startup complete');
+}
+
+function isOpenToAnybody(options: BrokerOptions): boolean {
+  const remote = !listensOnLoopbackOnly(options) && !restrictedToLoopback(options).includes(options.defaultUser);
+  return remote && options.defaultPassword === WELL_KNOWN_PASSWORD;
+}
+
+function banner(url: string): string {
+  return `
+  Jackalope ${version()}
+
+  ${url}
+  Paste this URL into any RabbitMQ client (AMQP 0-9-1).
+
+  Messages are kept in memory only, for now: they are gone when the broker stops.
+
+`;
+}
+
+function stopOnSignals(starting: Promise<Broker>, log: Logger): void {
+  let stopping = false;
+  const stop = async (signal: 'SIGINT' | 'SIGTERM'): Promise<void> => {
+    if (stopping) process.exit(128 + constants.signals[signal]);
+    stopping = true;
+    log.info({ signal }, 'Stopping');
+    try {
+      const broker = await starting;
+      await broker.close();
+    } catch (err) {
+      log.error({ err }, 'Could not stop cleanly');
+      process.exit(1);
+    }
+    log.info('Stopped');
+    process.exit(0);
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+}
+
+/** One line for what a user can mend, the stack for what only a developer can. */
+function startFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  const code = 'code' in error ? error.code : undefined;
+  const address = 'address' in error ? `${error.address}${'port' in error ? ` port ${error.port}` : ''}` : '';
+  switch (code) {
+    case 'EADDRINUSE':
+      return `cannot listen on ${address}: another program does; stop it or choose --amqp-port`;
+    case 'EACCES':
+      return `cannot listen on ${address}: not permitted; choose an --amqp-port above 1023`;
+    case 'EADDRNOTAVAIL':
+      return `cannot listen on ${address}: not an address of this machine; see --host`;
+    case 'ENOTFOUND':
+    case 'EAI_AGAIN':
+      return `cannot listen: ${error.message}; see --host`;
+    default:
+      return error.stack ?? error.message;
+  }
+}
+
+/** This file runs from dist/bin. */
+function version(): string {
+  const content: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  return typeof content === 'object' && content !== null && 'version' in content ? String(content.version) : 'unknown';
+}
+
+function fail(exitCode: 1 | 2, text: string): never {
+  process.stderr.write(`jackalope: ${text}\n`);
+  process.exit(exitCode);
+}

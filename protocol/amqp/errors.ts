@@ -1,0 +1,31 @@
+/**
+ * What is wrong with the frames of a connection. All of it is a hard error: the connection closes with this code.
+ */
+
+export class FrameError extends Error {
+  override readonly name = 'FrameError';
+  readonly kind: 'frame-error' | 'unexpected-frame';
+  /** Ids of the method that was being received; 0 when there is none. */
+  readonly classId: number;
+  readonly methodId: number;
+
+  constructor(kind: 'frame-error' | 'unexpected-frame', text: string, classId = 0, methodId = 0) {
+    super(text);
+    this.kind = kind;
+    this.classId = classId;
+    this.methodId = methodId;
+  }
+}
+
+/** RabbitMQ's description of an offending payload: `type 9, all octets = <<"abc">>`. */
+export function describePayload(type: number, bytes: Uint8Array, start: number, end: number): string {
+  const shown = printBinary(bytes.subarray(start, Math.min(end, start + 16)));
+  return `type ${type}, ${end - start <= 16 ? 'all' : 'first 16'} octets = ${shown}`;
+}
+
+/** A binary as Erlang prints it: as text when all of it is printable, else as numbers. */
+export function printBinary(bytes: Uint8Array): string {
+  const printable = bytes.length > 0 && bytes.every((byte) => byte >= 0x20 && byte < 0x7f);
+  if (printable) return `<<"${String.fromCharCode(...bytes)}">>`;
+  return `<<${Array.from(bytes).join(',')}>>`;
+}

@@ -1,0 +1,207 @@
+/**
+ * A virtual host as one user may use it: every call checks the permission, then delegates. Sessions hold this and
+ * never the virtual host, so a check cannot be forgotten.
+ */
+import type { Exchange, ExchangeOptions } from '../core/exchange/exchange.js';
+import type { RoutedMessage } from '../core/exchange/exchange-type.js';
+import { exchangeType } from '../core/exchange/registry.js';
+import { type FieldTable, type FieldValue, lookUp } from '../core/field-value.js';
+import { fieldTypeWord } from '../core/field-type-words.js';
+import type { RecordReader, RecordSource } from '../core/log/record.js';
+import { describeExchange, describeQueue, generatedName, stripLineBreaks } from '../core/names.js';
+import type { MessageTarget, PublishOutcome, Queue, QueueOptions, QueueOwner } from '../core/queue/queue.js';
+import type { ReplyQueue } from '../core/reply-queues.js';
+import type { RouteWalk } from '../core/router.js';
+import type { DestinationName, VirtualHost } from '../core/virtual-host.js';
+import { BrokerError } from '../errors.js';
+import type { Access, Permissions } from './permissions.js';
+import type { User, UserStore } from './user-store.js';
+
+export class VirtualHostAccess {
+  readonly user: User;
+  readonly #host: VirtualHost;
+  readonly #users: UserStore;
+  /** Identity that exclusive queues belong to: the connection. */
+  readonly #owner: QueueOwner;
+
+  constructor(user: User, host: VirtualHost, users: UserStore, owner: QueueOwner) {
+    this.user = user;
+    this.#host = host;
+    this.#users = users;
+    this.#owner = owner;
+  }
+
+  get virtualHostName(): string {
+    return this.#host.name;
+  }
+
+  /** Changes whenever a cached route or a cached permission may be out of date. */
+  get epoch(): number {
+    return this.#host.epoch + this.#users.epoch;
+  }
+
+  // --- exchanges
+
+  /** Existence only: no permission is asked for (SEMANTICS 2.2). */
+  assertExchange(name: string): void {
+    this.#refuseDefaultExchange(name);
+    this.#host.exchange(name);
+  }
+
+  declareExchange(givenName: string, type: string, options: ExchangeOptions): void {
+    const name = stripLineBreaks(givenName);
+    if (exchangeType(type) === undefined) {
+      throw new BrokerError('precondition-failed', `unknown exchange type '${type}'`);
+    }
+    this.#refuseDefaultExchange(name);
+    this.#check('configure', 'exchange', name);
+    if (this.#host.findExchange(name) === undefined) this.#checkAlternate(name, options);
+    this.#host.declareExchange(name, type, options);
+  }
+
+  deleteExchange(givenName: string, ifUnused: boolean): void {
+    const name = stripLineBreaks(givenName);
+    this.#refuseDefaultExchange(name);
+    this.#check('configure', 'exchange', name);
+    this.#host.deleteExchange(name, ifUnused);
+  }
+
+  // --- queues
+
+  /** Passive declare: no permission is asked for. */
+  queue(name: string): Queue {
+    return this.#host.queue(name, this.#owner);
+  }
+
+  declareQueue(givenName: string, flags: Omit<QueueOptions, 'owner'> & { readonly exclusive: boolean }): Queue {
+    const { durable, autoDelete, exclusive, arguments: args } = flags;
+    const name = this.#host.queueNameToDeclare(givenName) || generatedName('amq.gen-');
+    this.#check('configure', 'queue', name);
+    if (this.#host.findQueue(name) === undefined) this.#checkDeadLetterExchange(name, args);
+    const owner = exclusive ? this.#owner : undefined;
+    return this.#host.declareQueue(name, { durable, autoDelete, owner, arguments: args }, this.#owner);
+  }
+
+  deleteQueue(name: string, ifUnused: boolean, ifEmpty: boolean): number {
+    this.#check('configure', 'queue', name);
+    return this.#host.deleteQueue(name, this.#owner, ifUnused, ifEmpty);
+  }
+
+  purgeQueue(name: string): number {
+    this.#check('read', 'queue', name);
+    return this.#host.queue(name, this.#owner).purge();
+  }
+
+  /** For basic.get and basic.consume. */
+  queueToRead(name: string): Queue {
+    this.#check('read', 'queue', name);
+    return this.#host.queue(name, this.#owner);
+  }
+
+  /** Deletes the exclusive queues of this connection. */
+  releaseExclusiveQueues(): void {
+    this.#host.releaseOwner(this.#owner);
+  }
+
+  // --- bindings
+
+  bind(source: string, to: DestinationName, routingKey: string, args: FieldTable): void {
+    this.#checkBinding(source, to);
+    this.#host.bind(source, to, routingKey, args, this.#owner);
+  }
+
+  unbind(source: string, to: DestinationName, routingKey: string, args: FieldTable): void {
+    this.#checkBinding(source, to);
+    this.#host.unbind(source, to, routingKey, args, this.#owner);
+  }
+
+  // --- publishing
+
+  /** Throws for a missing permission, a missing exchange and an internal one, in this order. */
+  exchangeToPublish(name: string): Exchange {
+    this.#check('write', 'exchange', name);
+    const exchange = this.#host.exchange(name);
+    if (exchange.options.internal) {
+      const described = describeExchange(name, this.#host.name);
+      throw new BrokerError('access-refused', `cannot publish to internal ${described}`);
+    }
+    return exchange;
+  }
+
+  route(exchange: Exchange, message: RoutedMessage, furtherKeys: readonly string[]): RouteWalk {
+    return this.#host.route(exchange, message, furtherKeys);
+  }
+
+  deliver(targets: readonly MessageTarget[], source: RecordSource, outcome: PublishOutcome): void {
+    this.#host.deliver(targets, source, outcome);
+  }
+
+  // --- direct reply-to, which needs no permission
+
+  openReplyQueue(deliver: (record: RecordReader) => void): ReplyQueue {
+    return this.#host.replyQueues.open(deliver);
+  }
+
+  closeReplyQueue(queue: ReplyQueue): void {
+    this.#host.replyQueues.close(queue);
+  }
+
+  hasReplyQueue(name: string): boolean {
+    return this.#host.replyQueues.find(name) !== undefined;
+  }
+
+  // --- checks
+
+  #check(access: Access, kind: 'queue' | 'exchange', name: string): void {
+    const named = kind === 'exchange' && name === '' ? 'amq.default' : name;
+    if (this.#permissions?.allows(access, named) === true) return;
+    const described =
+      kind === 'queue' ? describeQueue(named, this.#host.name) : describeExchange(named, this.#host.name);
+    throw new BrokerError(
+      'access-refused',
+      `${access} access to ${described} refused for user '${this.user.name}'`,
+    );
+  }
+
+  get #permissions(): Permissions | undefined {
+    return this.#users.permissions(this.user.name, this.#host.name);
+  }
+
+  #refuseDefaultExchange(name: string): void {
+    if (name === '') throw new BrokerError('access-refused', 'operation not permitted on the default exchange');
+  }
+
+  #checkBinding(source: string, to: DestinationName): void {
+    if (to.kind === 'exchange') this.#refuseDefaultExchange(to.name);
+    this.#refuseDefaultExchange(source);
+    this.#check('write', to.kind, to.name);
+    this.#check('read', 'exchange', source);
+  }
+
+  #checkAlternate(name: string, options: ExchangeOptions): void {
+    const described = describeExchange(name, this.#host.name);
+    const alternate = this.#exchangeArgument(options.arguments, 'alternate-exchange', described);
+    if (alternate === undefined) return;
+    this.#check('read', 'exchange', name);
+    this.#check('write', 'exchange', alternate);
+  }
+
+  #checkDeadLetterExchange(name: string, args: FieldTable): void {
+    const described = describeQueue(name, this.#host.name);
+    const target = this.#exchangeArgument(args, 'x-dead-letter-exchange', described);
+    if (target === undefined) return;
+    this.#check('read', 'queue', name);
+    this.#check('write', 'exchange', target);
+  }
+
+  /** Name of the exchange an argument gives. Throws when it is no string. */
+  #exchangeArgument(args: FieldTable, key: string, described: string): string | undefined {
+    const value: FieldValue | undefined = lookUp(args, key);
+    if (value === undefined) return undefined;
+    if (value.type === 'S' && typeof value.value === 'string') return value.value;
+    throw new BrokerError(
+      'precondition-failed',
+      `invalid type '${fieldTypeWord(value)}' for arg '${key}' in ${described}`,
+    );
+  }
+}

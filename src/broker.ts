@@ -1,0 +1,220 @@
+/**
+ * The composition root: builds every part of a broker, starts it and stops it, in order. Only this file wires
+ * services across folders.
+ */
+import { hostname } from 'node:os';
+import { Authenticator } from './auth/authenticator.js';
+import { FULL_PERMISSIONS, type PermissionPatterns } from './auth/permissions.js';
+import { type User, UserStore } from './auth/user-store.js';
+import { VirtualHostAccess } from './auth/virtual-host-access.js';
+import { SystemClock } from './clock.js';
+import { type BrokerOptions, restrictedToLoopback } from './config.js';
+import type { LogEnvironment } from './core/log/message-log.js';
+import { SegmentPool } from './core/log/segment-pool.js';
+import { SharedBodies } from './core/log/shared-bodies.js';
+import type { QueueOwner } from './core/queue/queue.js';
+import { Turn } from './core/turn.js';
+import { VirtualHost } from './core/virtual-host.js';
+import { BrokerError } from './errors.js';
+import type { Logger } from './logger.js';
+import { ChunkPool } from './net/chunk-pool.js';
+import { HeartbeatMonitor } from './net/heartbeat.js';
+import { Listener } from './net/listener.js';
+import type { SocketTransport } from './net/transport.js';
+import { serverProperties } from './session/amqp/handshake.js';
+import { AmqpServer } from './session/amqp/server.js';
+import { Durability } from './session/shared/durability.js';
+import { Alarms, type AlarmSource } from './session/shared/flow-control.js';
+import { MemoryDefinitionStore, MemoryMessageStore } from './store/memory-store.js';
+
+/** The RabbitMQ release whose behaviour clients may expect; some of them parse it. */
+const ANNOUNCED_VERSION = '4.1.0';
+const LOOPBACK_HOSTS = ['127.0.0.1', '::1'];
+
+/** A running broker. */
+export interface Broker {
+  /** `amqp://user:password@host:port/`, ready to paste into a client. */
+  readonly amqpUrl: string;
+  readonly amqpPort: number;
+  /** Connections open now. */
+  readonly connectionCount: number;
+  /** Adds a virtual host; the default user gets full permissions there. Nothing happens when it exists. */
+  addVirtualHost(name: string): void;
+  /** Adds a user without permissions, or replaces one. */
+  addUser(name: string, password: string, tags?: readonly string[]): void;
+  /** Regular expressions as RabbitMQ has them. Throws SyntaxError when one is none, Error for an unknown user. */
+  setPermissions(user: string, virtualHost: string, patterns: PermissionPatterns): void;
+  clearPermissions(user: string, virtualHost: string): void;
+  /** Blocks publishing connections as RabbitMQ does when it runs low. */
+  raiseAlarm(source: AlarmSource): void;
+  clearAlarm(source: AlarmSource): void;
+  /** Sends every client 320, waits for them shortly, and closes all sockets. Idempotent. */
+  close(): Promise<void>;
+}
+
+/** Starts a broker. Rejects when it cannot listen. `log` is where its lines go. */
+export async function runBroker(options: BrokerOptions, log: Logger): Promise<Broker> {
+  const broker = new RunningBroker(options, log);
+  await broker.start();
+  return broker;
+}
+
+class RunningBroker implements Broker {
+  amqpPort = 0;
+  readonly #options: BrokerOptions;
+  readonly #log: Logger;
+  readonly #clock = new SystemClock();
+  readonly #turn: Turn;
+  readonly #users = new UserStore();
+  readonly #virtualHosts = new Map<string, VirtualHost>();
+  readonly #alarms = new Alarms();
+  readonly #heartbeats: HeartbeatMonitor;
+  readonly #messages = new MemoryMessageStore();
+  readonly #definitions = new MemoryDefinitionStore();
+  readonly #logs: LogEnvironment;
+  readonly #amqp: AmqpServer;
+  readonly #listener: Listener;
+  #lastQueueId = 0;
+  #closed: Promise<void> | undefined;
+
+  constructor(options: BrokerOptions, log: Logger) {
+    this.#options = options;
+    this.#log = log;
+    this.#turn = new Turn(this.#clock, (error) => log.error({ err: error }, 'unexpected failure at the end of a turn'));
+    this.#heartbeats = new HeartbeatMonitor(this.#clock);
+    this.#logs = {
+      clock: this.#clock,
+      segments: new SegmentPool(),
+      bodies: new SharedBodies(),
+      store: this.#messages,
+    };
+    this.#amqp = this.#createAmqpServer();
+    this.#listener = new Listener(new ChunkPool(), this.#turn, options.maxConnections, {
+      accepted: (transport) => this.#accepted(transport),
+      refused: (reason) => log.warn({ reason }, 'connection refused'),
+    });
+  }
+
+  get amqpUrl(): string {
+    const { hosts, defaultUser, defaultPassword, defaultVirtualHost } = this.#options;
+    const first = hosts?.[0] ?? '127.0.0.1';
+    const host = first === '0.0.0.0' || first === '::' ? '127.0.0.1' : first.includes(':') ? `[${first}]` : first;
+    const credentials = `${encodeURIComponent(defaultUser)}:${encodeURIComponent(defaultPassword)}`;
+    const path = defaultVirtualHost === '/' ? '' : encodeURIComponent(defaultVirtualHost);
+    return `amqp://${credentials}@${host}:${this.amqpPort}/${path}`;
+  }
+
+  get connectionCount(): number {
+    return this.#listener.connectionCount;
+  }
+
+  async start(): Promise<void> {
+    const { defaultUser, defaultPassword, defaultVirtualHost } = this.#options;
+    this.#users.add(defaultUser, defaultPassword, ['administrator']);
+    this.addVirtualHost(defaultVirtualHost);
+    try {
+      await this.#listen();
+    } catch (error) {
+      await this.close();
+      throw error;
+    }
+  }
+
+  addVirtualHost(name: string): void {
+    if (this.#virtualHosts.has(name)) return;
+    const host = new VirtualHost(name, {
+      turn: this.#turn,
+      logs: this.#logs,
+      definitions: this.#definitions,
+      nextQueueId: () => ++this.#lastQueueId,
+    });
+    this.#virtualHosts.set(name, host);
+    this.#users.setPermissions(this.#options.defaultUser, name, FULL_PERMISSIONS);
+  }
+
+  addUser(name: string, password: string, tags: readonly string[] = []): void {
+    this.#users.add(name, password, tags);
+  }
+
+  setPermissions(user: string, virtualHost: string, patterns: PermissionPatterns): void {
+    this.#users.setPermissions(user, virtualHost, patterns);
+  }
+
+  clearPermissions(user: string, virtualHost: string): void {
+    this.#users.clearPermissions(user, virtualHost);
+  }
+
+  raiseAlarm(source: AlarmSource): void {
+    this.#log.warn({ source }, 'resource alarm raised: publishers are blocked');
+    this.#alarms.raise(source);
+  }
+
+  clearAlarm(source: AlarmSource): void {
+    this.#log.info({ source }, 'resource alarm cleared');
+    this.#alarms.clear(source);
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#stop();
+    return this.#closed;
+  }
+
+  async #stop(): Promise<void> {
+    this.#listener.stopAccepting();
+    await this.#amqp.close("broker forced connection closure with reason 'shutdown'");
+    await this.#listener.close();
+    this.#heartbeats.close();
+    this.#log.info('broker stopped');
+  }
+
+  #createAmqpServer(): AmqpServer {
+    const { channelMax, frameMax, heartbeatSeconds, maxMessageSizeBytes, handshakeTimeoutMs } = this.#options;
+    const { defaultUser, defaultPassword } = this.#options;
+    const anonymous = { name: defaultUser, password: Buffer.from(defaultPassword) };
+    return new AmqpServer({
+      clock: this.#clock,
+      turn: this.#turn,
+      log: this.#log,
+      limits: { channelMax, frameMax, heartbeatSeconds, maxMessageSizeBytes, handshakeTimeoutMs },
+      authenticator: new Authenticator(this.#users, restrictedToLoopback(this.#options), anonymous),
+      alarms: this.#alarms,
+      heartbeats: this.#heartbeats,
+      durability: new Durability(this.#messages, this.#turn),
+      serverProperties: serverProperties({ version: ANNOUNCED_VERSION, clusterName: `jackalope@${hostname()}` }),
+      openVirtualHost: (name, user, owner) => this.#openVirtualHost(name, user, owner),
+    });
+  }
+
+  #openVirtualHost(name: string, user: User, owner: QueueOwner): VirtualHostAccess {
+    const host = this.#virtualHosts.get(name);
+    if (host === undefined) throw new BrokerError('not-allowed', `vhost ${name} not found`);
+    if (this.#users.permissions(user.name, name) === undefined) {
+      throw new BrokerError('not-allowed', `access to vhost '${name}' refused for user '${user.name}'`);
+    }
+    return new VirtualHostAccess(user, host, this.#users, owner);
+  }
+
+  #accepted(transport: SocketTransport): void {
+    transport.attach(this.#amqp.accept(transport));
+  }
+
+  /** By default on both loopback addresses; a machine without IPv6 has only one. */
+  async #listen(): Promise<void> {
+    const { hosts, amqpPort } = this.#options;
+    const [first, ...others] = hosts ?? LOOPBACK_HOSTS;
+    if (first === undefined) throw new Error('no address to listen on');
+    this.amqpPort = await this.#listener.listen(first, amqpPort);
+    for (const host of others) {
+      try {
+        await this.#listener.listen(host, this.amqpPort);
+      } catch (error) {
+        if (hosts !== undefined || !isAddressMissing(error)) throw error;
+      }
+    }
+  }
+}
+
+function isAddressMissing(error: unknown): boolean {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT';
+}

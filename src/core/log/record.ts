@@ -1,0 +1,70 @@
+/**
+ * A message as bytes: `RecordSource` is what a session hands in to be appended, `RecordReader` what a consumer is
+ * given. Both are reused views; nothing here is allocated per message.
+ */
+
+const NO_BYTES = new Uint8Array(0);
+
+/** Where the parts of a message to be appended lie. Valid during one call; the log copies what it keeps. */
+export class RecordSource {
+  /** Exchange and routing key, each with its length octet. */
+  route: Uint8Array = NO_BYTES;
+  routeStart = 0;
+  routeEnd = 0;
+  /** Encoded properties, flag words first. */
+  properties: Uint8Array = NO_BYTES;
+  propertiesStart = 0;
+  propertiesEnd = 0;
+  body: Uint8Array = NO_BYTES;
+  bodyStart = 0;
+  bodyEnd = 0;
+  persistent = false;
+  priority = 0;
+  /** Set while one publish goes to several queues and its body is stored once; 0 when it is not. */
+  sharedBodyId = 0;
+}
+
+/** A reader that is moved over records; valid until the next move. */
+export class RecordReader {
+  position = 0;
+  flags = 0;
+  priority = 0;
+  enqueuedAt = 0;
+  expiresAt = 0;
+  redelivered = false;
+  bytes: Uint8Array = NO_BYTES;
+  /** Of the whole record, so that a copy needs nothing else. */
+  start = 0;
+  end = 0;
+  routeStart = 0;
+  routeEnd = 0;
+  propertiesStart = 0;
+  propertiesEnd = 0;
+  /** The record's own bytes, or the shared body's. */
+  body: Uint8Array = NO_BYTES;
+  bodyStart = 0;
+  bodyEnd = 0;
+  sharedBodyId = 0;
+
+  /** Shows a message that is in no log, such as a direct reply. */
+  showSource(source: RecordSource): void {
+    // A reader has one array for route and properties, so they are brought together.
+    const routeLength = source.routeEnd - source.routeStart;
+    const bytes = new Uint8Array(routeLength + source.propertiesEnd - source.propertiesStart);
+    bytes.set(source.route.subarray(source.routeStart, source.routeEnd), 0);
+    bytes.set(source.properties.subarray(source.propertiesStart, source.propertiesEnd), routeLength);
+    this.position = 0;
+    this.flags = 0;
+    this.priority = source.priority;
+    this.redelivered = false;
+    this.bytes = bytes;
+    this.routeStart = 0;
+    this.routeEnd = routeLength;
+    this.propertiesStart = routeLength;
+    this.propertiesEnd = bytes.length;
+    this.body = source.body;
+    this.bodyStart = source.bodyStart;
+    this.bodyEnd = source.bodyEnd;
+    this.sharedBodyId = 0;
+  }
+}

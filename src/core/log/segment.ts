@@ -1,0 +1,173 @@
+/**
+ * A packed, append-only run of message records of one log. Records never change once appended; what changes about a
+ * message (settled, redelivered) lives beside them.
+ */
+import { copyBytes } from './copy-bytes.js';
+import type { RecordReader, RecordSource } from './record.js';
+import {
+  ENQUEUED_AT_AT,
+  EXPIRY_BYTES,
+  EXTENSION_LENGTH_BYTES,
+  FLAGS_AT,
+  LENGTH_AT,
+  POSITION_DELTA_AT,
+  PRIORITY_AT,
+  PROPERTIES_LENGTH_AT,
+  RECORD_HEADER_BYTES,
+  ROUTE_LENGTH_AT,
+  RecordFlag,
+  SHARED_BODY_BYTES,
+} from './record-layout.js';
+
+const FIRST_OFFSETS = 8;
+
+/** Bytes that `source` takes as a record. */
+export function recordLength(source: RecordSource): number {
+  const body = source.sharedBodyId === 0 ? source.bodyEnd - source.bodyStart : SHARED_BODY_BYTES;
+  return (
+    RECORD_HEADER_BYTES +
+    (source.routeEnd - source.routeStart) +
+    (source.propertiesEnd - source.propertiesStart) +
+    body
+  );
+}
+
+export class Segment {
+  readonly bytes: Uint8Array;
+  readonly #view: DataView;
+  /** Byte offset of each record, in order. */
+  #offsets = new Uint32Array(FIRST_OFFSETS);
+  firstPosition = 0;
+  /** Position of the last record; firstPosition - 1 when there is none. */
+  lastPosition = -1;
+  /** Records appended. */
+  count = 0;
+  /** Records not yet settled. */
+  live = 0;
+  /** Bytes used. */
+  written = 0;
+  persistentCount = 0;
+  sharedBodyCount = 0;
+
+  constructor(bytes: Uint8Array, firstPosition: number) {
+    this.bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.reset(firstPosition);
+  }
+
+  get room(): number {
+    return this.bytes.length - this.written;
+  }
+
+  /** Empties the segment so that its memory serves positions from `firstPosition` on. */
+  reset(firstPosition: number): void {
+    this.firstPosition = firstPosition;
+    this.lastPosition = firstPosition - 1;
+    this.count = 0;
+    this.live = 0;
+    this.written = 0;
+    this.persistentCount = 0;
+    this.sharedBodyCount = 0;
+  }
+
+  /** The caller has made sure that `length` (of `recordLength`) fits. */
+  append(position: number, source: RecordSource, length: number, enqueuedAt: number): void {
+    const at = this.written;
+    const view = this.#view;
+    const routeLength = source.routeEnd - source.routeStart;
+    const shared = source.sharedBodyId !== 0;
+    view.setUint32(at + LENGTH_AT, length, true);
+    view.setUint32(at + POSITION_DELTA_AT, position - this.firstPosition, true);
+    view.setUint8(
+      at + FLAGS_AT,
+      (source.persistent ? RecordFlag.Persistent : 0) | (shared ? RecordFlag.SharedBody : 0),
+    );
+    view.setUint8(at + PRIORITY_AT, source.priority);
+    view.setUint16(at + ROUTE_LENGTH_AT, routeLength, true);
+    view.setUint32(at + PROPERTIES_LENGTH_AT, source.propertiesEnd - source.propertiesStart, true);
+    view.setFloat64(at + ENQUEUED_AT_AT, enqueuedAt, true);
+    let to = at + RECORD_HEADER_BYTES;
+    if (shared) {
+      view.setUint32(to, source.sharedBodyId, true);
+      view.setUint32(to + 4, source.bodyEnd - source.bodyStart, true);
+      to += SHARED_BODY_BYTES;
+      this.sharedBodyCount++;
+    }
+    to = copyBytes(this.bytes, to, source.route, source.routeStart, source.routeEnd);
+    to = copyBytes(this.bytes, to, source.properties, source.propertiesStart, source.propertiesEnd);
+    if (!shared) to = copyBytes(this.bytes, to, source.body, source.bodyStart, source.bodyEnd);
+    if (source.persistent) this.persistentCount++;
+    this.#noteOffset(at);
+    this.written = to;
+    this.lastPosition = position;
+    this.live++;
+  }
+
+  /** Moves `reader` to the record that starts at byte `at` and returns the offset of the one behind it. */
+  readAt(at: number, reader: RecordReader): number {
+    const view = this.#view;
+    const end = at + view.getUint32(at + LENGTH_AT, true);
+    const flags = view.getUint8(at + FLAGS_AT);
+    reader.position = this.firstPosition + view.getUint32(at + POSITION_DELTA_AT, true);
+    reader.flags = flags;
+    reader.priority = view.getUint8(at + PRIORITY_AT);
+    reader.enqueuedAt = view.getFloat64(at + ENQUEUED_AT_AT, true);
+    reader.bytes = this.bytes;
+    reader.start = at;
+    reader.end = end;
+    let from = at + RECORD_HEADER_BYTES;
+    if ((flags & RecordFlag.Expires) !== 0) {
+      reader.expiresAt = view.getFloat64(from, true);
+      from += EXPIRY_BYTES;
+    } else reader.expiresAt = 0;
+    if ((flags & RecordFlag.SharedBody) !== 0) {
+      reader.sharedBodyId = view.getUint32(from, true);
+      reader.bodyStart = 0;
+      reader.bodyEnd = view.getUint32(from + 4, true);
+      from += SHARED_BODY_BYTES;
+    } else reader.sharedBodyId = 0;
+    if ((flags & RecordFlag.Extension) !== 0) from += EXTENSION_LENGTH_BYTES + view.getUint32(from, true);
+    reader.routeStart = from;
+    from += view.getUint16(at + ROUTE_LENGTH_AT, true);
+    reader.routeEnd = from;
+    reader.propertiesStart = from;
+    from += view.getUint32(at + PROPERTIES_LENGTH_AT, true);
+    reader.propertiesEnd = from;
+    if (reader.sharedBodyId === 0) {
+      reader.body = this.bytes;
+      reader.bodyStart = from;
+      reader.bodyEnd = end;
+    }
+    return end;
+  }
+
+  /** Byte offset of the record number `index`. */
+  offsetOf(index: number): number {
+    return this.#offsets[index] as number;
+  }
+
+  /** Number of the first record at `position` or behind it; `count` when there is none. */
+  indexOf(position: number): number {
+    const guess = position - this.firstPosition;
+    // Without holes the number of a record is its distance from the first.
+    if (this.lastPosition - this.firstPosition === this.count - 1) return Math.min(Math.max(guess, 0), this.count);
+    let low = 0;
+    let high = this.count;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const delta = this.#view.getUint32((this.#offsets[middle] as number) + POSITION_DELTA_AT, true);
+      if (delta < guess) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #noteOffset(at: number): void {
+    if (this.count === this.#offsets.length) {
+      const larger = new Uint32Array(this.count * 2);
+      larger.set(this.#offsets);
+      this.#offsets = larger;
+    }
+    this.#offsets[this.count++] = at;
+  }
+}

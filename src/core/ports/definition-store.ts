@@ -1,0 +1,43 @@
+/**
+ * What the core asks of a store for definitions: durable exchanges, queues and bindings of the virtual hosts. Only
+ * durable ones are handed over.
+ */
+import type { FieldTable } from '../field-value.js';
+import type { CommitId } from './message-store.js';
+
+export type Definition =
+  | {
+      readonly kind: 'exchange';
+      readonly virtualHost: string;
+      readonly name: string;
+      readonly type: string;
+      readonly autoDelete: boolean;
+      readonly internal: boolean;
+      readonly arguments: FieldTable;
+    }
+  | {
+      readonly kind: 'queue';
+      readonly virtualHost: string;
+      readonly name: string;
+      /** Names the queue's log in the message store. */
+      readonly id: number;
+      readonly type: string;
+      readonly autoDelete: boolean;
+      readonly arguments: FieldTable;
+    }
+  | {
+      readonly kind: 'binding';
+      readonly virtualHost: string;
+      readonly source: string;
+      readonly destinationKind: 'queue' | 'exchange';
+      readonly destination: string;
+      readonly routingKey: string;
+      readonly arguments: FieldTable;
+    };
+
+export interface DefinitionStore {
+  /** The reply to the client waits until the returned commit is durable. */
+  put(definition: Definition): CommitId;
+  remove(definition: Definition): CommitId;
+  load(): Iterable<Definition>;
+}

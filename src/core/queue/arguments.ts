@@ -1,0 +1,216 @@
+/**
+ * The arguments of a queue declaration, one row each: which queue types know it and what values are valid. A row is
+ * all there is to validation and to the comparison on redeclaration; arguments without a row are stored and ignored.
+ */
+import { BrokerError } from '../../errors.js';
+import { assertEquivalentArgument } from '../arguments-equivalence.js';
+import { fieldTypeWord, isInteger, printValue, sameValue } from '../field-type-words.js';
+import { type FieldTable, type FieldValue, lookUp } from '../field-value.js';
+import { describeQueue } from '../names.js';
+
+export type QueueType = 'classic' | 'quorum' | 'stream';
+
+/** The types that can be declared. The rows below are complete for all of them. */
+const AVAILABLE_TYPES: readonly QueueType[] = ['classic'];
+
+interface GivenArgument {
+  readonly key: string;
+  readonly value: FieldValue;
+  /** All arguments of the declaration. */
+  readonly others: FieldTable;
+  /** `queue 'q' in vhost '/'` */
+  readonly resource: string;
+}
+
+/** Returns the text of the refusal, or undefined for a valid value. */
+type Check = (given: GivenArgument) => string | undefined;
+
+export interface QueueArgument {
+  readonly key: string;
+  readonly knownTo: readonly QueueType[];
+  readonly check: Check;
+}
+
+const ALL: readonly QueueType[] = ['classic', 'quorum', 'stream'];
+const CLASSIC: readonly QueueType[] = ['classic'];
+const QUORUM: readonly QueueType[] = ['quorum'];
+const STREAM: readonly QueueType[] = ['stream'];
+const CLASSIC_AND_QUORUM: readonly QueueType[] = ['classic', 'quorum'];
+
+/** Ten years of 365 days. */
+const LONGEST_EXPIRY_MS = 10 * 365 * 24 * 60 * 60 * 1000;
+const HIGHEST_PRIORITY = 255;
+const LARGEST_STREAM_SEGMENT_BYTES = 3_000_000_000;
+
+/** In the order in which RabbitMQ checks and compares them: the first that fails is the one reported. */
+export const QUEUE_ARGUMENTS: readonly QueueArgument[] = [
+  { key: 'x-expires', knownTo: CLASSIC_AND_QUORUM, check: integerFrom(1, LONGEST_EXPIRY_MS) },
+  { key: 'x-message-ttl', knownTo: CLASSIC_AND_QUORUM, check: integerFrom(0, LONGEST_EXPIRY_MS) },
+  { key: 'x-dead-letter-exchange', knownTo: CLASSIC_AND_QUORUM, check: checkDeadLetterExchange },
+  { key: 'x-dead-letter-routing-key', knownTo: CLASSIC_AND_QUORUM, check: checkDeadLetterRoutingKey },
+  {
+    key: 'x-dead-letter-strategy',
+    knownTo: QUORUM,
+    check: oneOf(['at-most-once', 'at-least-once'], () => 'invalid_dlx_strategy'),
+  },
+  { key: 'x-max-length', knownTo: CLASSIC_AND_QUORUM, check: integerFrom(0) },
+  { key: 'x-max-length-bytes', knownTo: ALL, check: integerFrom(0) },
+  { key: 'x-max-in-memory-length', knownTo: QUORUM, check: integerFrom(0) },
+  { key: 'x-max-in-memory-bytes', knownTo: QUORUM, check: integerFrom(0) },
+  { key: 'x-max-priority', knownTo: CLASSIC, check: integerFrom(0, HIGHEST_PRIORITY, 'max_value_exceeded') },
+  {
+    key: 'x-overflow',
+    knownTo: CLASSIC_AND_QUORUM,
+    check: oneOf(['drop-head', 'reject-publish', 'reject-publish-dlx'], () => 'invalid_overflow'),
+  },
+  {
+    key: 'x-queue-mode',
+    knownTo: CLASSIC,
+    check: oneOf(['default', 'lazy'], (mode) => `"unsupported queue mode '${mode}'"`),
+  },
+  { key: 'x-queue-version', knownTo: CLASSIC, check: checkQueueVersion },
+  { key: 'x-single-active-consumer', knownTo: CLASSIC_AND_QUORUM, check: ofType('t') },
+  { key: 'x-queue-type', knownTo: ALL, check: oneOf(AVAILABLE_TYPES, (type) => `"unsupported queue type '${type}'"`) },
+  // Where a queue's leader goes means nothing on one node, so any strategy is accepted.
+  { key: 'x-queue-master-locator', knownTo: CLASSIC, check: ofType('S') },
+  {
+    key: 'x-queue-leader-locator',
+    knownTo: ALL,
+    check: oneOf(['client-local', 'balanced', 'random', 'least-leaders'], () => 'invalid_queue_locator_arg'),
+  },
+  // RabbitMQ takes a value of any type here.
+  { key: 'x-delivery-limit', knownTo: QUORUM, check: () => undefined },
+  { key: 'x-quorum-initial-group-size', knownTo: QUORUM, check: integerFrom(1) },
+  { key: 'x-consumer-timeout', knownTo: CLASSIC_AND_QUORUM, check: integerFrom(0) },
+  { key: 'x-delayed-retry-type', knownTo: QUORUM, check: ofType('S') },
+  { key: 'x-delayed-retry-min', knownTo: QUORUM, check: integerFrom(0) },
+  { key: 'x-delayed-retry-max', knownTo: QUORUM, check: integerFrom(0) },
+  { key: 'x-max-age', knownTo: STREAM, check: checkMaxAge },
+  { key: 'x-stream-max-segment-size-bytes', knownTo: STREAM, check: checkStreamSegmentSize },
+  { key: 'x-stream-filter-size-bytes', knownTo: STREAM, check: checkStreamFilterSize },
+  { key: 'x-initial-cluster-size', knownTo: STREAM, check: integerFrom(1) },
+];
+
+const ROWS: ReadonlyMap<string, QueueArgument> = new Map(QUEUE_ARGUMENTS.map((row) => [row.key, row]));
+
+const CLASSIC_TYPE: FieldValue = { type: 'S', value: 'classic' };
+
+/** The type that a declaration asks for. Throws BrokerError('precondition-failed') when there is none such. */
+export function queueTypeOf(args: FieldTable, queueName: string, virtualHost: string): QueueType {
+  refuseInvalid('x-queue-type', args, describeQueue(queueName, virtualHost));
+  return requestedType(args);
+}
+
+/** Throws BrokerError('precondition-failed') for the first argument that a queue of this type cannot have. */
+export function validateQueueArguments(
+  args: FieldTable,
+  queueName: string,
+  virtualHost: string,
+  queueType: QueueType,
+): void {
+  const resource = describeQueue(queueName, virtualHost);
+  // RabbitMQ looks at this one before it asks whether the queue type knows it.
+  refuseInvalid('x-dead-letter-exchange', args, resource);
+  for (const { key, knownTo } of QUEUE_ARGUMENTS) {
+    if (knownTo.includes(queueType)) refuseInvalid(key, args, resource);
+  }
+  for (const [key] of args) {
+    const row = ROWS.get(key);
+    if (row === undefined || row.knownTo.includes(queueType)) continue;
+    throw new BrokerError(
+      'precondition-failed',
+      `invalid arg '${key}' for ${resource} of queue type rabbit_${queueType}_queue`,
+    );
+  }
+}
+
+/** Compares what the stored queue's type knows. Throws BrokerError('precondition-failed') for the first difference. */
+export function assertEquivalentArguments(stored: FieldTable, received: FieldTable, resource: string): void {
+  const queueType = requestedType(stored);
+  for (const { key, knownTo } of QUEUE_ARGUMENTS) {
+    if (!knownTo.includes(queueType)) continue;
+    const current = lookUp(stored, key);
+    const given = lookUp(received, key);
+    if (key === 'x-queue-type' && sameValue(current ?? CLASSIC_TYPE, given ?? CLASSIC_TYPE)) continue;
+    assertEquivalentArgument(key, current, given, resource);
+  }
+}
+
+function requestedType(args: FieldTable): QueueType {
+  const value = lookUp(args, 'x-queue-type');
+  const name = value?.type === 'S' ? value.value : 'classic';
+  return ALL.find((type) => type === name) ?? 'classic';
+}
+
+function refuseInvalid(key: string, others: FieldTable, resource: string): void {
+  const value = lookUp(others, key);
+  const refusal = value === undefined ? undefined : ROWS.get(key)?.check({ key, value, others, resource });
+  if (refusal !== undefined) throw new BrokerError('precondition-failed', refusal);
+}
+
+function invalid({ key, resource }: GivenArgument, detail: string): string {
+  return `invalid arg '${key}' for ${resource}: ${detail}`;
+}
+
+/** `tooLarge` is RabbitMQ's word for a value above `most`. */
+function integerFrom(least: 0 | 1, most = Number.POSITIVE_INFINITY, tooLarge = 'value_too_large'): Check {
+  return (given) => {
+    const value = given.value;
+    if (!isInteger(value)) return invalid(given, `"expected integer, got ${fieldTypeWord(value)}"`);
+    if (value.value < 0) return invalid(given, `{value_negative,${value.value}}`);
+    if (value.value < least) return invalid(given, '{value_zero,0}');
+    return value.value > most ? invalid(given, `{${tooLarge},${value.value}}`) : undefined;
+  };
+}
+
+function ofType(type: 't' | 'S'): Check {
+  return (given) =>
+    given.value.type === type ? undefined : invalid(given, `{unacceptable_type,${fieldTypeWord(given.value)}}`);
+}
+
+function oneOf(allowed: readonly string[], detail: (printed: string) => string): Check {
+  const isString = ofType('S');
+  return (given) => {
+    const refusal = isString(given);
+    if (refusal !== undefined) return refusal;
+    const printed = printValue(given.value);
+    return allowed.includes(printed) ? undefined : invalid(given, detail(printed));
+  };
+}
+
+function checkDeadLetterExchange({ key, value, resource }: GivenArgument): string | undefined {
+  return value.type === 'S' ? undefined : `invalid type '${fieldTypeWord(value)}' for arg '${key}' in ${resource}`;
+}
+
+function checkDeadLetterRoutingKey(given: GivenArgument): string | undefined {
+  const refusal = ofType('S')(given);
+  if (refusal !== undefined || lookUp(given.others, 'x-dead-letter-exchange') !== undefined) return refusal;
+  return invalid(given, 'routing_key_but_no_dlx_defined');
+}
+
+function checkQueueVersion(given: GivenArgument): string | undefined {
+  const refusal = integerFrom(0)(given);
+  if (refusal !== undefined) return refusal;
+  const version = printValue(given.value);
+  return version === '1' || version === '2' ? undefined : invalid(given, `"unsupported queue version '${version}'"`);
+}
+
+function checkMaxAge(given: GivenArgument): string | undefined {
+  const refusal = ofType('S')(given);
+  if (refusal !== undefined) return refusal;
+  return /^0*[1-9][0-9]*[YMDhms]$/.test(printValue(given.value)) ? undefined : invalid(given, 'invalid_max_age');
+}
+
+function checkStreamSegmentSize(given: GivenArgument): string | undefined {
+  const refusal = integerFrom(0)(given);
+  if (refusal !== undefined) return refusal;
+  const exceeded = integerFrom(0, LARGEST_STREAM_SEGMENT_BYTES)(given) !== undefined;
+  return exceeded ? `Exceeded max value for ${given.key}` : undefined;
+}
+
+function checkStreamFilterSize(given: GivenArgument): string | undefined {
+  const refusal = integerFrom(0)(given);
+  if (refusal !== undefined || !isInteger(given.value)) return refusal;
+  const size = given.value.value;
+  return size < 16 || size > 255 ? `Invalid value for ${given.key}` : undefined;
+}

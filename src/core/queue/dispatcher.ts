@@ -1,0 +1,89 @@
+/**
+ * Which consumer gets the next message: the highest priority that has credit; among equals strict round robin in the
+ * order of subscription (RabbitMQ's consumer priorities). With single active consumer, only the active one.
+ */
+import type { Consumer } from '../consumer.js';
+
+interface PriorityGroup {
+  readonly priority: number;
+  readonly consumers: Consumer[];
+  /** Index of the consumer whose turn it is. */
+  next: number;
+}
+
+export class Dispatcher {
+  readonly singleActive: boolean;
+  /** Highest priority first. */
+  readonly #groups: PriorityGroup[] = [];
+  #count = 0;
+  #active: Consumer | undefined;
+  #exclusive = false;
+
+  constructor(singleActive: boolean) {
+    this.singleActive = singleActive;
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get hasExclusive(): boolean {
+    return this.#exclusive;
+  }
+
+  get active(): Consumer | undefined {
+    return this.#active;
+  }
+
+  add(consumer: Consumer): void {
+    let at = this.#groups.findIndex((group) => group.priority <= consumer.priority);
+    if (at === -1) at = this.#groups.length;
+    let group = this.#groups[at];
+    if (group?.priority !== consumer.priority) {
+      group = { priority: consumer.priority, consumers: [], next: 0 };
+      this.#groups.splice(at, 0, group);
+    }
+    group.consumers.push(consumer);
+    this.#count++;
+    if (consumer.exclusive) this.#exclusive = true;
+    if (this.singleActive) this.#active ??= consumer;
+  }
+
+  /** False when the consumer was not here. */
+  remove(consumer: Consumer): boolean {
+    const group = this.#groups.find((candidate) => candidate.priority === consumer.priority);
+    const at = group?.consumers.indexOf(consumer) ?? -1;
+    if (group === undefined || at === -1) return false;
+    group.consumers.splice(at, 1);
+    if (at < group.next) group.next--;
+    if (group.consumers.length === 0) this.#groups.splice(this.#groups.indexOf(group), 1);
+    this.#count--;
+    if (consumer.exclusive) this.#exclusive = false;
+    if (this.#active === consumer) this.#active = this.#groups[0]?.consumers[0];
+    return true;
+  }
+
+  /** The consumer that gets the next message; undefined while none has credit. */
+  next(): Consumer | undefined {
+    if (this.singleActive) return this.#active?.hasCredit() === true ? this.#active : undefined;
+    for (const group of this.#groups) {
+      const consumers = group.consumers;
+      for (let tried = 0; tried < consumers.length; tried++) {
+        if (group.next >= consumers.length) group.next = 0;
+        const consumer = consumers[group.next++];
+        if (consumer?.hasCredit() === true) return consumer;
+      }
+    }
+    return undefined;
+  }
+
+  /** True when one consumer gets everything, so that a batch need not ask again for each message. */
+  get hasSole(): boolean {
+    return this.#count === 1 || this.singleActive;
+  }
+
+  /** Every consumer, highest priority first. */
+  all(): Consumer[] {
+    return this.#groups.flatMap((group) => group.consumers);
+  }
+}

@@ -1,0 +1,86 @@
+/**
+ * Finds the queues a message goes to: the exchange's own bindings, exchange-to-exchange bindings, alternate exchanges
+ * where nothing matched, and the further keys that the sender gave (CC, BCC). The result is a set; each exchange is
+ * visited at most once per message, so cycles end.
+ */
+import type { Binding } from './binding.js';
+import type { Exchange } from './exchange/exchange.js';
+import type { RoutedMessage, RouteTargets } from './exchange/exchange-type.js';
+import type { FieldTable } from './field-value.js';
+import type { MessageTarget } from './queue/queue.js';
+
+/** A message under one of its several keys. */
+class KeyedMessage implements RoutedMessage {
+  routingKey = '';
+  readonly #message: RoutedMessage;
+
+  constructor(message: RoutedMessage) {
+    this.#message = message;
+  }
+
+  get headers(): FieldTable {
+    return this.#message.headers;
+  }
+}
+
+/** One per virtual host and reused: it marks queues and exchanges with its own number instead of keeping sets. */
+export class RouteWalk implements RouteTargets {
+  /** What the last walk found. */
+  readonly targets: MessageTarget[] = [];
+  /** True when the result depends on nothing but the routing keys. */
+  byKey = true;
+  /** Set to collect every binding that matched (trace, explain). */
+  trace: Binding[] | undefined;
+  readonly #findExchange: (name: string) => Exchange | undefined;
+  readonly #waiting: Exchange[] = [];
+  #mark = 0;
+  #matched = 0;
+
+  constructor(findExchange: (name: string) => Exchange | undefined) {
+    this.#findExchange = findExchange;
+  }
+
+  /** Leaves the result in `targets`, which the next walk overwrites. */
+  run(start: Exchange, message: RoutedMessage, furtherKeys: readonly string[]): void {
+    this.#mark++;
+    this.targets.length = 0;
+    this.byKey = true;
+    this.#visit(start);
+    for (let exchange = this.#waiting.pop(); exchange !== undefined; exchange = this.#waiting.pop()) {
+      if (!exchange.type.routesByKey) this.byKey = false;
+      this.#matched = 0;
+      exchange.router.route(message, this);
+      if (furtherKeys.length > 0 && exchange.type.routesByKey) this.#routeFurther(exchange, message, furtherKeys);
+      if (this.#matched === 0) {
+        const alternate = exchange.alternateExchange;
+        const next = alternate === undefined ? undefined : this.#findExchange(alternate);
+        if (next !== undefined) this.#visit(next);
+      }
+    }
+  }
+
+  add(binding: Binding): void {
+    this.#matched++;
+    this.trace?.push(binding);
+    const destination = binding.destination;
+    if (destination.kind === 'exchange') this.#visit(destination.exchange);
+    else if (destination.queue.routeMark !== this.#mark) {
+      destination.queue.routeMark = this.#mark;
+      this.targets.push(destination.queue);
+    }
+  }
+
+  #routeFurther(exchange: Exchange, message: RoutedMessage, keys: readonly string[]): void {
+    const keyed = new KeyedMessage(message);
+    for (const key of keys) {
+      keyed.routingKey = key;
+      exchange.router.route(keyed, this);
+    }
+  }
+
+  #visit(exchange: Exchange): void {
+    if (exchange.routeMark === this.#mark) return;
+    exchange.routeMark = this.#mark;
+    this.#waiting.push(exchange);
+  }
+}

@@ -1,0 +1,398 @@
+/**
+ * A virtual host: its exchanges, queues and bindings, and publishing through them. It knows no users: sessions reach
+ * it through `auth/virtual-host-access`, which checks and then calls here. Whatever changes where a message may go
+ * moves `epoch` on, which ends every cached route.
+ */
+import { BrokerError } from '../errors.js';
+import { assertEquivalentArgument } from './arguments-equivalence.js';
+import type { Binding, BindingDestination } from './binding.js';
+import { Exchange, type ExchangeOptions } from './exchange/exchange.js';
+import type { RoutedMessage } from './exchange/exchange-type.js';
+import { exchangeType } from './exchange/registry.js';
+import { EMPTY_TABLE, type FieldTable, lookUp } from './field-value.js';
+import type { LogEnvironment } from './log/message-log.js';
+import type { RecordSource } from './log/record.js';
+import { SHARE_FROM_BYTES } from './log/shared-bodies.js';
+import { describeExchange, describeQueue, isReserved, stripLineBreaks } from './names.js';
+import type { Definition, DefinitionStore } from './ports/definition-store.js';
+import { assertEquivalentArguments, queueTypeOf, validateQueueArguments } from './queue/arguments.js';
+import { ClassicQueue, type QueueHost } from './queue/classic-queue.js';
+import type { MessageTarget, PublishOutcome, Queue, QueueOptions, QueueOwner } from './queue/queue.js';
+import { isReplyName, ReplyQueues } from './reply-queues.js';
+import { RouteWalk } from './router.js';
+import type { Turn } from './turn.js';
+
+const DURABLE: ExchangeOptions = { durable: true, autoDelete: false, internal: false, arguments: EMPTY_TABLE };
+
+/** Exchanges that every virtual host has from the start (SEMANTICS 2.2). */
+const PREDECLARED: readonly (readonly [name: string, type: string, options: ExchangeOptions])[] = [
+  ['', 'direct', DURABLE],
+  ['amq.direct', 'direct', DURABLE],
+  ['amq.fanout', 'fanout', DURABLE],
+  ['amq.topic', 'topic', DURABLE],
+  ['amq.headers', 'headers', DURABLE],
+  ['amq.match', 'headers', DURABLE],
+  ['amq.rabbitmq.trace', 'topic', { ...DURABLE, internal: true }],
+];
+
+/** What the virtual hosts of a broker share. */
+export interface VirtualHostEnvironment {
+  readonly turn: Turn;
+  readonly logs: LogEnvironment;
+  readonly definitions: DefinitionStore;
+  /** Ids name logs in the store, so they are unique over all virtual hosts. */
+  nextQueueId(): number;
+}
+
+/** Destination of a binding by name, as clients give it. */
+export interface DestinationName {
+  readonly kind: 'queue' | 'exchange';
+  readonly name: string;
+}
+
+export class VirtualHost implements QueueHost {
+  readonly name: string;
+  readonly turn: Turn;
+  readonly logs: LogEnvironment;
+  readonly replyQueues: ReplyQueues;
+  /** Moves on with every change that may alter a route. */
+  epoch = 1;
+  readonly #environment: VirtualHostEnvironment;
+  readonly #exchanges = new Map<string, Exchange>();
+  readonly #queues = new Map<string, Queue>();
+  readonly #owned = new Map<QueueOwner, Set<Queue>>();
+  readonly #defaultExchange: Exchange;
+  readonly #walk = new RouteWalk((name) => this.#exchanges.get(name));
+
+  constructor(name: string, environment: VirtualHostEnvironment) {
+    this.name = name;
+    this.turn = environment.turn;
+    this.logs = environment.logs;
+    this.#environment = environment;
+    this.replyQueues = new ReplyQueues(() => this.touch());
+    for (const [exchangeName, typeName, options] of PREDECLARED) {
+      this.#exchanges.set(exchangeName, this.#createExchange(exchangeName, typeName, options));
+    }
+    this.#defaultExchange = this.exchange('');
+  }
+
+  get exchanges(): Iterable<Exchange> {
+    return this.#exchanges.values();
+  }
+
+  get queues(): Iterable<Queue> {
+    return this.#queues.values();
+  }
+
+  get queueCount(): number {
+    return this.#queues.size;
+  }
+
+  /** Ends every cached route. */
+  touch(): void {
+    this.epoch++;
+  }
+
+  // --- exchanges
+
+  findExchange(name: string): Exchange | undefined {
+    return this.#exchanges.get(name);
+  }
+
+  /** Throws BrokerError('not-found'). */
+  exchange(name: string): Exchange {
+    const exchange = this.#exchanges.get(name);
+    if (exchange === undefined) throw new BrokerError('not-found', `no ${describeExchange(name, this.name)}`);
+    return exchange;
+  }
+
+  /** Creates the exchange, or checks that the one of that name is equivalent. */
+  declareExchange(name: string, typeName: string, options: ExchangeOptions): Exchange {
+    const existing = this.#exchanges.get(name);
+    if (existing !== undefined) {
+      this.#assertEquivalentExchange(existing, typeName, options);
+      return existing;
+    }
+    if (isReserved(name)) {
+      throw new BrokerError('access-refused', `exchange name '${name}' contains reserved prefix 'amq.*'`);
+    }
+    const exchange = this.#createExchange(name, typeName, options);
+    this.#exchanges.set(name, exchange);
+    if (options.durable) this.#environment.definitions.put(this.#exchangeDefinition(exchange));
+    this.touch();
+    return exchange;
+  }
+
+  /** A missing exchange is no error (SEMANTICS 2.3). */
+  deleteExchange(name: string, ifUnused: boolean): void {
+    if (isReserved(name)) {
+      const described = describeExchange(name, this.name);
+      throw new BrokerError('access-refused', `deletion of system ${described} not allowed`);
+    }
+    const exchange = this.#exchanges.get(name);
+    if (exchange === undefined) return;
+    if (ifUnused && exchange.outgoingCount > 0) {
+      throw new BrokerError('precondition-failed', `${describeExchange(name, this.name)} in use`);
+    }
+    this.#removeExchange(exchange);
+  }
+
+  // --- queues
+
+  findQueue(name: string): Queue | undefined {
+    return this.#queues.get(name);
+  }
+
+  /** Throws BrokerError('not-found'), or 'resource-locked' when it is another connection's exclusive queue. */
+  queue(name: string, requester: QueueOwner): Queue {
+    const queue = this.#queues.get(name);
+    if (queue === undefined) throw new BrokerError('not-found', `no ${describeQueue(name, this.name)}`);
+    const owner = queue.options.owner;
+    if (owner !== undefined && owner !== requester) throw this.#locked(name);
+    return queue;
+  }
+
+  /** The name a new queue would get: without line breaks. Throws for a reserved name; '' stays ''. */
+  queueNameToDeclare(name: string): string {
+    const stripped = stripLineBreaks(name);
+    if (isReserved(stripped)) {
+      throw new BrokerError('access-refused', `queue name '${stripped}' contains reserved prefix 'amq.*'`);
+    }
+    return stripped;
+  }
+
+  /** Creates the queue, or checks that the one of that name is equivalent and the requester's to use. */
+  declareQueue(name: string, options: QueueOptions, requester: QueueOwner): Queue {
+    const existing = this.#queues.get(name);
+    if (existing !== undefined) {
+      this.#assertEquivalentQueue(existing, options, requester);
+      return existing;
+    }
+    const type = queueTypeOf(options.arguments, name, this.name);
+    validateQueueArguments(options.arguments, name, this.name, type);
+    const queue = new ClassicQueue(this.#environment.nextQueueId(), name, options, this);
+    this.#queues.set(name, queue);
+    this.#attach(this.#defaultExchange, { kind: 'queue', queue }, name, EMPTY_TABLE);
+    if (options.owner !== undefined) this.#own(options.owner, queue);
+    else if (options.durable) this.#environment.definitions.put(this.#queueDefinition(queue));
+    this.touch();
+    return queue;
+  }
+
+  /** Returns the number of ready messages that went with it. A missing queue is no error: 0. */
+  deleteQueue(name: string, requester: QueueOwner, ifUnused: boolean, ifEmpty: boolean): number {
+    if (!this.#queues.has(name)) return 0;
+    const queue = this.queue(name, requester);
+    if (ifUnused && queue.consumerCount > 0) {
+      throw new BrokerError('precondition-failed', `${describeQueue(name, this.name)} in use`);
+    }
+    if (ifEmpty && queue.readyCount > 0) {
+      throw new BrokerError('precondition-failed', `${describeQueue(name, this.name)} not empty`);
+    }
+    const ready = queue.readyCount;
+    this.#removeQueue(queue);
+    return ready;
+  }
+
+  lastConsumerGone(queue: Queue): void {
+    this.#removeQueue(queue);
+  }
+
+  /** Deletes the exclusive queues of a connection that ends. */
+  releaseOwner(owner: QueueOwner): void {
+    const owned = this.#owned.get(owner);
+    if (owned === undefined) return;
+    this.#owned.delete(owner);
+    for (const queue of owned) this.#removeQueue(queue);
+  }
+
+  // --- bindings
+
+  /** Throws BrokerError('not-found') for either end, 'resource-locked' for a foreign exclusive queue. */
+  bind(source: string, to: DestinationName, routingKey: string, args: FieldTable, requester: QueueOwner): void {
+    const exchange = this.exchange(source);
+    const destination = this.#destination(to, requester);
+    if (exchange.find(destination, routingKey, args) !== undefined) return;
+    exchange.type.validateBinding?.(routingKey, args);
+    const binding = this.#attach(exchange, destination, routingKey, args);
+    if (isDurable(binding)) this.#environment.definitions.put(this.#bindingDefinition(binding));
+    this.touch();
+  }
+
+  /** A missing binding, exchange or queue is no error (SEMANTICS 2.4). */
+  unbind(source: string, to: DestinationName, routingKey: string, args: FieldTable, requester: QueueOwner): void {
+    const exchange = this.#exchanges.get(source);
+    const known = to.kind === 'queue' ? this.#queues.has(to.name) : this.#exchanges.has(to.name);
+    if (exchange === undefined || !known) return;
+    const binding = exchange.find(this.#destination(to, requester), routingKey, args);
+    if (binding === undefined) return;
+    this.#detach(binding);
+    this.#afterUnbinding(exchange);
+  }
+
+  // --- publishing
+
+  /** Finds where a message goes. The walk is reused: read its `targets` and `byKey` before the next call. */
+  route(exchange: Exchange, message: RoutedMessage, furtherKeys: readonly string[]): RouteWalk {
+    const walk = this.#walk;
+    if (exchange === this.#defaultExchange && isReplyName(message.routingKey)) {
+      walk.targets.length = 0;
+      walk.byKey = true;
+      const reply = this.replyQueues.find(message.routingKey);
+      if (reply !== undefined) walk.targets.push(reply);
+    } else walk.run(exchange, message, furtherKeys);
+    return walk;
+  }
+
+  /** Puts a message into every target. `outcome` is added to, not reset. */
+  deliver(targets: readonly MessageTarget[], source: RecordSource, outcome: PublishOutcome): void {
+    const count = targets.length;
+    if (count === 0) return;
+    outcome.routed = true;
+    if (count > 1 && source.bodyEnd - source.bodyStart >= SHARE_FROM_BYTES) {
+      const bodies = this.logs.bodies;
+      source.sharedBodyId = bodies.put(source.body, source.bodyStart, source.bodyEnd);
+      for (let i = 0; i < count; i++) targets[i]?.enqueue(source, outcome);
+      bodies.dropUnused(source.sharedBodyId);
+      source.sharedBodyId = 0;
+      return;
+    }
+    for (let i = 0; i < count; i++) targets[i]?.enqueue(source, outcome);
+  }
+
+  // --- inside
+
+  #createExchange(name: string, typeName: string, options: ExchangeOptions): Exchange {
+    const type = exchangeType(typeName);
+    if (type === undefined) throw new BrokerError('precondition-failed', `unknown exchange type '${typeName}'`);
+    return new Exchange(name, type, options);
+  }
+
+  #assertEquivalentExchange(exchange: Exchange, typeName: string, options: ExchangeOptions): void {
+    const resource = describeExchange(exchange.name, this.name);
+    const current = exchange.options;
+    assertSame('type', exchange.type.name, typeName, resource);
+    assertSame('durable', current.durable, options.durable, resource);
+    assertSame('auto_delete', current.autoDelete, options.autoDelete, resource);
+    assertSame('internal', current.internal, options.internal, resource);
+    const key = 'alternate-exchange';
+    assertEquivalentArgument(key, lookUp(current.arguments, key), lookUp(options.arguments, key), resource);
+  }
+
+  #assertEquivalentQueue(queue: Queue, options: QueueOptions, requester: QueueOwner): void {
+    const current = queue.options;
+    // The owner alone may declare it again, and only as exclusive.
+    const foreign = current.owner !== undefined && current.owner !== requester;
+    if (foreign || (current.owner === undefined) !== (options.owner === undefined)) throw this.#locked(queue.name);
+    const resource = describeQueue(queue.name, this.name);
+    assertSame('durable', current.durable, options.durable, resource);
+    assertSame('auto_delete', current.autoDelete, options.autoDelete, resource);
+    assertEquivalentArguments(current.arguments, options.arguments, resource);
+  }
+
+  #locked(name: string): BrokerError {
+    return new BrokerError(
+      'resource-locked',
+      `cannot obtain exclusive access to locked ${describeQueue(name, this.name)}. It could be originally declared ` +
+        'on another connection or the exclusive property value does not match that of the original declaration.',
+    );
+  }
+
+  #destination(to: DestinationName, requester: QueueOwner): BindingDestination {
+    if (to.kind === 'queue') return { kind: 'queue', queue: this.queue(to.name, requester) };
+    return { kind: 'exchange', exchange: this.exchange(to.name) };
+  }
+
+  #attach(source: Exchange, destination: BindingDestination, routingKey: string, args: FieldTable): Binding {
+    const binding: Binding = { source, destination, routingKey, arguments: args };
+    source.add(binding);
+    incomingOf(destination).add(binding);
+    return binding;
+  }
+
+  #detach(binding: Binding): void {
+    binding.source.remove(binding);
+    incomingOf(binding.destination).delete(binding);
+    if (isDurable(binding) && binding.source !== this.#defaultExchange) {
+      this.#environment.definitions.remove(this.#bindingDefinition(binding));
+    }
+    this.touch();
+  }
+
+  #afterUnbinding(source: Exchange): void {
+    const gone = source.options.autoDelete && source.outgoingCount === 0 && this.#exchanges.get(source.name) === source;
+    if (gone) this.#removeExchange(source);
+  }
+
+  #removeExchange(exchange: Exchange): void {
+    this.#exchanges.delete(exchange.name);
+    for (const binding of [...exchange.outgoing]) this.#detach(binding);
+    this.#unbindDestination(exchange.incoming);
+    if (exchange.options.durable) this.#environment.definitions.remove(this.#exchangeDefinition(exchange));
+    this.touch();
+  }
+
+  #removeQueue(queue: Queue): void {
+    this.#queues.delete(queue.name);
+    this.#unbindDestination(queue.bindings);
+    const owner = queue.options.owner;
+    if (owner !== undefined) this.#owned.get(owner)?.delete(queue);
+    else if (queue.options.durable) this.#environment.definitions.remove(this.#queueDefinition(queue));
+    queue.delete();
+    this.touch();
+  }
+
+  #unbindDestination(incoming: Set<Binding>): void {
+    for (const binding of [...incoming]) {
+      this.#detach(binding);
+      this.#afterUnbinding(binding.source);
+    }
+  }
+
+  #own(owner: QueueOwner, queue: Queue): void {
+    const owned = this.#owned.get(owner);
+    if (owned === undefined) this.#owned.set(owner, new Set([queue]));
+    else owned.add(queue);
+  }
+
+  #exchangeDefinition({ name, type, options }: Exchange): Definition {
+    const { autoDelete, internal, arguments: args } = options;
+    return { kind: 'exchange', virtualHost: this.name, name, type: type.name, autoDelete, internal, arguments: args };
+  }
+
+  #queueDefinition({ id, name, type, options }: Queue): Definition {
+    const { autoDelete, arguments: args } = options;
+    return { kind: 'queue', virtualHost: this.name, name, id, type, autoDelete, arguments: args };
+  }
+
+  #bindingDefinition({ source, destination, routingKey, arguments: args }: Binding): Definition {
+    return {
+      kind: 'binding',
+      virtualHost: this.name,
+      source: source.name,
+      destinationKind: destination.kind,
+      destination: destination.kind === 'queue' ? destination.queue.name : destination.exchange.name,
+      routingKey,
+      arguments: args,
+    };
+  }
+}
+
+function incomingOf(destination: BindingDestination): Set<Binding> {
+  return destination.kind === 'queue' ? destination.queue.bindings : destination.exchange.incoming;
+}
+
+/** A binding outlives a restart when both its ends do. */
+function isDurable({ source, destination }: Binding): boolean {
+  if (!source.options.durable) return false;
+  if (destination.kind === 'exchange') return destination.exchange.options.durable;
+  return destination.queue.options.durable && destination.queue.options.owner === undefined;
+}
+
+function assertSame(key: string, current: string | boolean, received: string | boolean, resource: string): void {
+  if (current === received) return;
+  throw new BrokerError(
+    'precondition-failed',
+    `inequivalent arg '${key}' for ${resource}: received '${received}' but current is '${current}'`,
+  );
+}

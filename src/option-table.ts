@@ -1,0 +1,244 @@
+/**
+ * The table of options. --help, the command line, the JACKALOPE_* environment variables, the keys of the config file
+ * and BrokerOptions all come from it (`config.ts`). A new option is a row and a line in the interface; README lists
+ * it, and a test compares the two.
+ */
+import { isIP } from 'node:net';
+
+export const LOG_LEVELS = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+export const LOG_FORMATS = ['pretty', 'json'] as const;
+export type LogFormat = (typeof LOG_FORMATS)[number];
+
+export interface BrokerOptions {
+  /** Addresses to listen on. Undefined: loopback only, 127.0.0.1 and, where the machine has it, ::1. */
+  readonly hosts: readonly string[] | undefined;
+  /** 0 takes any free port. */
+  readonly amqpPort: number;
+  readonly logLevel: LogLevel;
+  readonly logFormat: LogFormat;
+  readonly defaultUser: string;
+  readonly defaultPassword: string;
+  readonly defaultVirtualHost: string;
+  /** Users that may connect from this machine only. Undefined: see `restrictedToLoopback`. */
+  readonly loopbackUsers: readonly string[] | undefined;
+  /** 0 is no limit. */
+  readonly maxConnections: number;
+  readonly channelMax: number;
+  readonly frameMax: number;
+  /** 0 is off. */
+  readonly heartbeatSeconds: number;
+  readonly maxMessageSizeBytes: number;
+  readonly handshakeTimeoutMs: number;
+}
+
+export interface Option<Value> {
+  /** Its name on the command line, after the dashes, and its key in the config file. */
+  readonly name: string;
+  /** What stands for the value in --help. A flag has none. */
+  readonly placeholder?: string;
+  readonly help: string;
+  readonly fallback: Value;
+  /** The default in words, where the value does not say it. */
+  readonly fallbackText?: string;
+  /** What a good value is, after "give ". */
+  readonly expects: string;
+  /** Why no value is taken at all. */
+  readonly refusal?: string;
+  readonly secret?: boolean;
+  /** Steers the command itself and does not reach the broker. */
+  readonly forCommand?: true;
+  /** Where it may stand; everywhere when absent. */
+  readonly only?: 'command line' | 'command line and environment';
+  /** Undefined when `text` is not a valid value. */
+  readonly parse: (text: string) => Value | undefined;
+}
+
+/** Options that steer the command itself and do not reach the broker. */
+interface RunOptions {
+  readonly dataDirectory: string | undefined;
+  readonly memory: boolean;
+  readonly config: string | undefined;
+  readonly help: boolean;
+  readonly version: boolean;
+}
+
+export type Table = { readonly [P in keyof (BrokerOptions & RunOptions)]: Option<(BrokerOptions & RunOptions)[P]> };
+
+const MEMORY_ONLY = 'durability has not landed, so memory is the only store';
+
+export const OPTIONS: Table = {
+  hosts: {
+    name: 'host',
+    placeholder: 'ADDRESS,...',
+    help: 'addresses or host names to listen on; 0.0.0.0 and :: are all of this machine',
+    fallback: undefined,
+    fallbackText: '127.0.0.1 and ::1',
+    expects: 'IP addresses or host names separated by commas',
+    parse: (text) => {
+      const hosts = listOf(text);
+      return hosts.length > 0 && hosts.every(isHost) ? hosts : undefined;
+    },
+  },
+  amqpPort: {
+    name: 'amqp-port',
+    placeholder: 'PORT',
+    help: 'port for AMQP 0-9-1; 0 takes any free port',
+    fallback: 5672,
+    ...wholeNumber(0, 65535),
+  },
+  dataDirectory: {
+    name: 'data-dir',
+    placeholder: 'FOLDER',
+    help: `folder for durable messages; refused for now: ${MEMORY_ONLY}`,
+    fallback: undefined,
+    fallbackText: 'none',
+    forCommand: true,
+    expects: 'nothing, leave it out',
+    refusal: `cannot be used yet: ${MEMORY_ONLY}; leave it out`,
+    parse: () => undefined,
+  },
+  memory: {
+    name: 'memory',
+    help: 'keep everything in memory; the only mode for now',
+    fallback: true,
+    fallbackText: 'on',
+    forCommand: true,
+    expects: `true: ${MEMORY_ONLY}`,
+    parse: (text) => (text === 'true' || text === '1' ? true : undefined),
+  },
+  config: {
+    name: 'config',
+    placeholder: 'FILE',
+    help: 'JSON file whose keys are these names without dashes in front: {"amqp-port": 5673}',
+    fallback: undefined,
+    fallbackText: 'none',
+    only: 'command line and environment',
+    forCommand: true,
+    expects: 'the path of a JSON file',
+    parse: (text) => text,
+  },
+  logLevel: {
+    name: 'log-level',
+    placeholder: 'LEVEL',
+    help: LOG_LEVELS.join(', '),
+    fallback: 'info',
+    ...oneOf(LOG_LEVELS),
+  },
+  logFormat: {
+    name: 'log-format',
+    placeholder: 'FORMAT',
+    help: 'pretty for people, json (one object a line) for machines',
+    fallback: 'pretty',
+    ...oneOf(LOG_FORMATS),
+  },
+  defaultUser: {
+    name: 'default-user',
+    placeholder: 'NAME',
+    help: 'the user that exists from the start, with all permissions',
+    fallback: 'guest',
+    ...shortText('a name of 1 to 255 bytes'),
+  },
+  defaultPassword: {
+    name: 'default-pass',
+    placeholder: 'PASSWORD',
+    help: 'its password; better in the environment or the config file, where other users cannot list it',
+    fallback: 'guest',
+    secret: true,
+    ...shortText('a password of 1 to 255 bytes'),
+  },
+  defaultVirtualHost: {
+    name: 'default-vhost',
+    placeholder: 'NAME',
+    help: 'the virtual host that exists from the start',
+    fallback: '/',
+    ...shortText('a name of 1 to 255 bytes'),
+  },
+  loopbackUsers: {
+    name: 'loopback-users',
+    placeholder: 'USER,...',
+    help: 'users that may only connect from this machine, or none (for containers)',
+    fallback: undefined,
+    fallbackText: 'none on loopback, the default user when --host goes wider',
+    expects: 'user names separated by commas, or none',
+    parse: (text) => (text === 'none' ? [] : listOf(text)),
+  },
+  maxConnections: {
+    name: 'max-connections',
+    placeholder: 'COUNT',
+    help: 'refuse connections beyond this many; 0 is no limit',
+    fallback: 0,
+    ...wholeNumber(0, 10_000_000),
+  },
+  channelMax: {
+    name: 'channel-max',
+    placeholder: 'COUNT',
+    help: 'channels that one connection may open',
+    fallback: 2047,
+    ...wholeNumber(1, 65535),
+  },
+  frameMax: {
+    name: 'frame-max',
+    placeholder: 'BYTES',
+    help: 'largest frame, proposed to clients',
+    fallback: 131_072,
+    // AMQP 0-9-1 4.2.3: frame-min-size is 4096, which both sides must take whatever they agree on.
+    ...wholeNumber(4096, 0x7fffffff),
+  },
+  heartbeatSeconds: {
+    name: 'heartbeat',
+    placeholder: 'SECONDS',
+    help: 'heartbeat, proposed to clients; 0 is off',
+    fallback: 60,
+    ...wholeNumber(0, 65535),
+  },
+  maxMessageSizeBytes: {
+    name: 'max-message-size',
+    placeholder: 'BYTES',
+    help: 'largest message body',
+    fallback: 16_777_216,
+    ...wholeNumber(1, 536_870_912),
+  },
+  handshakeTimeoutMs: {
+    name: 'handshake-timeout',
+    placeholder: 'MS',
+    help: 'time a client has from connecting to opening a virtual host',
+    fallback: 10_000,
+    // The longest delay that a timer of Node takes.
+    ...wholeNumber(1, 0x7fffffff),
+  },
+  version: { name: 'version', help: 'print the version', only: 'command line', ...flag() },
+  help: { name: 'help', help: 'print this text', only: 'command line', ...flag() },
+};
+
+function listOf(text: string): readonly string[] {
+  const entries = text.split(',').map((entry) => entry.trim());
+  return entries.filter((entry) => entry !== '');
+}
+
+function isHost(text: string): boolean {
+  return isIP(text) !== 0 || /^(?!-)[\w-]+(\.[\w-]+)*\.?$/.test(text);
+}
+
+function wholeNumber(least: number, most: number): Pick<Option<number>, 'expects' | 'parse'> {
+  return {
+    expects: `a whole number from ${least} to ${most}`,
+    parse: (text) => {
+      const value = /^\d{1,12}$/.test(text) ? Number(text) : Number.NaN;
+      return value >= least && value <= most ? value : undefined;
+    },
+  };
+}
+
+function oneOf<Choice extends string>(choices: readonly Choice[]): Pick<Option<Choice>, 'expects' | 'parse'> {
+  return { expects: `one of ${choices.join(', ')}`, parse: (text) => choices.find((choice) => choice === text) };
+}
+
+function shortText(expects: string): Pick<Option<string>, 'expects' | 'parse'> {
+  return { expects, parse: (text) => (text !== '' && Buffer.byteLength(text) <= 255 ? text : undefined) };
+}
+
+function flag(): Pick<Option<boolean>, 'expects' | 'fallback' | 'forCommand' | 'parse'> {
+  return { expects: 'no value', fallback: false, forCommand: true, parse: (text) => text === 'true' || undefined };
+}

@@ -1,0 +1,116 @@
+/**
+ * A consumer of an AMQP channel: turns deliveries of the core into basic.deliver. Also the two other ways a delivery
+ * reaches a channel: basic.get, and the reply consumer of direct reply-to.
+ */
+import { ByteWriter } from '../../../protocol/byte-writer.js';
+import type { Consumer } from '../../core/consumer.js';
+import type { RecordReader } from '../../core/log/record.js';
+import type { Queue } from '../../core/queue/queue.js';
+import type { ReplyQueue } from '../../core/reply-queues.js';
+import type { DeliverySource } from '../shared/delivery-ledger.js';
+import type { Channel } from './channel.js';
+import type { FrameOutput } from './frame-output.js';
+
+/** Class and method id of basic.deliver. */
+const DELIVER = 0x003c003c;
+
+export interface ConsumerOptions {
+  readonly tag: string;
+  readonly noAck: boolean;
+  readonly exclusive: boolean;
+  readonly priority: number;
+  /** Unsettled deliveries at most; 0 is no limit. */
+  readonly limit: number;
+}
+
+export class AmqpConsumer implements Consumer, DeliverySource {
+  readonly tag: string;
+  readonly noAck: boolean;
+  readonly exclusive: boolean;
+  readonly priority: number;
+  readonly queue: Queue;
+  readonly #limit: number;
+  readonly #channel: Channel;
+  readonly #output: FrameOutput;
+  readonly #prefix: Uint8Array;
+  #unacked = 0;
+
+  constructor(channel: Channel, queue: Queue, options: ConsumerOptions) {
+    this.tag = options.tag;
+    this.noAck = options.noAck;
+    this.exclusive = options.exclusive;
+    this.priority = options.priority;
+    this.queue = queue;
+    this.#limit = options.limit;
+    this.#channel = channel;
+    this.#output = channel.output;
+    this.#prefix = deliverPrefix(channel.number, options.tag);
+  }
+
+  hasCredit(): boolean {
+    if (this.#output.backedUp) return false;
+    if (this.noAck) return true;
+    return (this.#limit === 0 || this.#unacked < this.#limit) && this.#channel.prefetch.hasCredit;
+  }
+
+  deliver(_queue: Queue, record: RecordReader): void {
+    const channel = this.#channel;
+    const tag = channel.nextDeliveryTag();
+    if (!this.noAck) {
+      channel.ledger.add(tag, record.position, this);
+      channel.prefetch.delivered();
+      this.#unacked++;
+    }
+    this.#output.deliver(this.#prefix, tag, record);
+  }
+
+  released(tag: number): void {
+    this.#unacked--;
+    this.#channel.prefetch.settled(tag, true);
+    this.queue.wake();
+  }
+
+  cancelled(): void {
+    this.#channel.consumerCancelled(this);
+  }
+}
+
+/** Deliveries of basic.get on one queue: they count against no prefetch unless it was set afterwards. */
+export class GetSource implements DeliverySource {
+  readonly queue: Queue;
+  readonly #channel: Channel;
+
+  constructor(channel: Channel, queue: Queue) {
+    this.#channel = channel;
+    this.queue = queue;
+  }
+
+  released(tag: number): void {
+    this.#channel.prefetch.settled(tag, false);
+  }
+}
+
+/** The consumer on `amq.rabbitmq.reply-to`: replies go out at once and are never acknowledged. */
+export class ReplyConsumer {
+  readonly tag: string;
+  readonly queue: ReplyQueue;
+
+  constructor(channel: Channel, tag: string) {
+    const prefix = deliverPrefix(channel.number, tag);
+    this.tag = tag;
+    this.queue = channel.access.openReplyQueue((record) =>
+      channel.output.deliver(prefix, channel.nextDeliveryTag(), record),
+    );
+  }
+}
+
+/** A basic.deliver frame up to the delivery tag; the size is filled in at each delivery. */
+function deliverPrefix(channel: number, tag: string): Uint8Array {
+  const writer = new ByteWriter();
+  writer.u8(1);
+  writer.u16(channel);
+  writer.u32(0);
+  writer.u32(DELIVER);
+  writer.shortstr(tag);
+  return writer.finished();
+}

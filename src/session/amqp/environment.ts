@@ -1,0 +1,39 @@
+/**
+ * What every AMQP connection of a broker shares; `broker.ts` puts it together.
+ */
+import type { Authenticator } from '../../auth/authenticator.js';
+import type { User } from '../../auth/user-store.js';
+import type { VirtualHostAccess } from '../../auth/virtual-host-access.js';
+import type { Clock } from '../../clock.js';
+import type { QueueOwner } from '../../core/queue/queue.js';
+import type { Turn } from '../../core/turn.js';
+import type { Logger } from '../../logger.js';
+import type { HeartbeatMonitor } from '../../net/heartbeat.js';
+import type { FieldTable } from '../../core/field-value.js';
+import type { Durability } from '../shared/durability.js';
+import type { Alarms } from '../shared/flow-control.js';
+
+export interface AmqpLimits {
+  /** Channels a connection may have open at once; 0 is no limit. */
+  readonly channelMax: number;
+  /** Bytes; 0 is no limit. */
+  readonly frameMax: number;
+  readonly heartbeatSeconds: number;
+  readonly maxMessageSizeBytes: number;
+  readonly handshakeTimeoutMs: number;
+}
+
+export interface AmqpEnvironment {
+  readonly clock: Clock;
+  readonly turn: Turn;
+  readonly log: Logger;
+  readonly limits: AmqpLimits;
+  readonly authenticator: Authenticator;
+  readonly alarms: Alarms;
+  readonly heartbeats: HeartbeatMonitor;
+  readonly durability: Durability;
+  /** Sent in connection.start. */
+  readonly serverProperties: FieldTable;
+  /** Throws BrokerError('not-allowed') for an unknown virtual host and for a user without permissions there. */
+  openVirtualHost(name: string, user: User, owner: QueueOwner): VirtualHostAccess;
+}

@@ -1,0 +1,227 @@
+/**
+ * What a connection sends, collected over a turn and written at its end as one chunk. Methods are written through
+ * `writer` (the generated functions), content through `content`. `touch` must follow every write.
+ */
+import { ByteWriter } from '../../../protocol/byte-writer.js';
+import type { RecordReader } from '../../core/log/record.js';
+import { copyBytes } from '../../core/log/copy-bytes.js';
+import { type Turn, TurnPhase, type TurnTask } from '../../core/turn.js';
+import type { Transport } from '../../net/transport.js';
+
+/** Above this many unsent bytes consumers of the connection get nothing more. */
+const BACKED_UP_BYTES = 1024 * 1024;
+/** Above this many its requests wait too: their answers would only pile up. */
+const OVERFLOW_BYTES = 16 * 1024 * 1024;
+const FRAME_OVERHEAD_BYTES = 8;
+const CONTENT_HEADER_BYTES = 12;
+const NO_CHUNK = Buffer.alloc(0);
+const TWO_TO_32 = 0x1_0000_0000;
+
+export class FrameOutput implements TurnTask {
+  deferred = false;
+  readonly writer: ByteWriter;
+  /** The peer reads slower than we write. */
+  backedUp = false;
+  /** The peer asks without reading the answers. */
+  overflowing = false;
+  readonly #transport: Transport;
+  readonly #turn: Turn;
+  #chunk: Buffer = NO_CHUNK;
+  /** Largest body frame payload. */
+  #maxBody = 4096 - FRAME_OVERHEAD_BYTES;
+  #closed = false;
+  readonly #largeBytes: number;
+
+  constructor(transport: Transport, turn: Turn) {
+    this.#transport = transport;
+    this.#turn = turn;
+    this.#largeBytes = transport.chunks.largeBytes;
+    this.writer = new ByteWriter(0, (_, needed) => this.#makeRoom(needed));
+  }
+
+  /** 0 is no limit. */
+  set frameMax(bytes: number) {
+    this.#maxBody = (bytes === 0 ? this.#largeBytes : bytes) - FRAME_OVERHEAD_BYTES;
+  }
+
+  /** Something was written: it goes out at the end of this turn. */
+  touch(): void {
+    if (!this.deferred) this.#turn.defer(TurnPhase.Flush, this);
+  }
+
+  runInTurn(): void {
+    this.flush();
+  }
+
+  flush(): void {
+    const length = this.writer.offset;
+    const chunk = this.#chunk;
+    if (chunk === NO_CHUNK) return;
+    this.#chunk = NO_CHUNK;
+    this.writer.replace(NO_CHUNK, 0);
+    if (length === 0 || this.#closed) this.#transport.chunks.release(chunk);
+    else this.#transport.write(chunk, length);
+    const unsent = this.#transport.unsentBytes;
+    this.backedUp = unsent > BACKED_UP_BYTES;
+    this.overflowing = unsent > OVERFLOW_BYTES;
+  }
+
+  /** The transport sent something; true when that ends the back-up. */
+  drained(): boolean {
+    if (!this.backedUp || this.#transport.unsentBytes > BACKED_UP_BYTES / 2) return false;
+    this.backedUp = false;
+    this.overflowing = false;
+    return true;
+  }
+
+  /** What is still written goes nowhere. */
+  close(): void {
+    this.#closed = true;
+    this.flush();
+  }
+
+  /** A basic.deliver with its content. `prefix` is the frame's beginning up to the delivery tag. */
+  deliver(prefix: Uint8Array, deliveryTag: number, record: RecordReader): void {
+    const writer = this.writer;
+    const routeLength = record.routeEnd - record.routeStart;
+    const payload = prefix.length - 7 + 9 + routeLength;
+    const header = CONTENT_HEADER_BYTES + record.propertiesEnd - record.propertiesStart;
+    const bodySize = record.bodyEnd - record.bodyStart;
+    const total = payload + header + bodySize + 3 * FRAME_OVERHEAD_BYTES;
+    if (bodySize > this.#maxBody || total > this.#largeBytes) {
+      this.#deliverInParts(prefix, deliveryTag, record, payload);
+      return;
+    }
+    writer.ensure(total);
+    const bytes = writer.bytes;
+    const start = writer.offset;
+    const view = writer.view;
+    let at = copyBytes(bytes, start, prefix, 0, prefix.length);
+    view.setUint32(start + 3, payload);
+    at = writeTag(view, bytes, at, deliveryTag, record.redelivered);
+    at = copyBytes(bytes, at, record.bytes, record.routeStart, record.routeEnd);
+    bytes[at++] = 0xce;
+    // Content header: type, channel as in the prefix, size, class 60, weight 0, body size.
+    const channelHigh = prefix[1] as number;
+    const channelLow = prefix[2] as number;
+    bytes[at] = 2;
+    bytes[at + 1] = channelHigh;
+    bytes[at + 2] = channelLow;
+    view.setUint32(at + 3, header);
+    view.setUint32(at + 7, 0x003c0000);
+    view.setUint32(at + 11, 0);
+    view.setUint32(at + 15, bodySize);
+    at = copyBytes(bytes, at + 19, record.bytes, record.propertiesStart, record.propertiesEnd);
+    bytes[at++] = 0xce;
+    if (bodySize > 0) {
+      bytes[at] = 3;
+      bytes[at + 1] = channelHigh;
+      bytes[at + 2] = channelLow;
+      view.setUint32(at + 3, bodySize);
+      at = copyBytes(bytes, at + 7, record.body, record.bodyStart, record.bodyEnd);
+      bytes[at++] = 0xce;
+    }
+    writer.offset = at;
+    this.touch();
+  }
+
+  /** Header and body frames of a content; the method frame has been written. */
+  content(
+    channel: number,
+    properties: Uint8Array,
+    propertiesStart: number,
+    propertiesEnd: number,
+    body: Uint8Array,
+    bodyStart: number,
+    bodyEnd: number,
+  ): void {
+    const writer = this.writer;
+    const bodySize = bodyEnd - bodyStart;
+    this.#beginFrame(2, channel, CONTENT_HEADER_BYTES + propertiesEnd - propertiesStart);
+    writer.ensure(CONTENT_HEADER_BYTES);
+    writer.u32(0x003c0000);
+    writer.u64(bodySize);
+    this.#append(properties, propertiesStart, propertiesEnd);
+    writer.u8(0xce);
+    for (let at = bodyStart; at < bodyEnd; at += this.#maxBody) {
+      const end = Math.min(at + this.#maxBody, bodyEnd);
+      this.#beginFrame(3, channel, end - at);
+      this.#append(body, at, end);
+      writer.u8(0xce);
+    }
+    this.touch();
+  }
+
+  #deliverInParts(prefix: Uint8Array, deliveryTag: number, record: RecordReader, payload: number): void {
+    const writer = this.writer;
+    writer.ensure(payload + FRAME_OVERHEAD_BYTES);
+    const start = writer.offset;
+    let at = copyBytes(writer.bytes, start, prefix, 0, prefix.length);
+    writer.patchU32(start + 3, payload);
+    at = writeTag(writer.view, writer.bytes, at, deliveryTag, record.redelivered);
+    at = copyBytes(writer.bytes, at, record.bytes, record.routeStart, record.routeEnd);
+    writer.bytes[at++] = 0xce;
+    writer.offset = at;
+    const channel = ((prefix[1] as number) << 8) | (prefix[2] as number);
+    this.content(
+      channel,
+      record.bytes,
+      record.propertiesStart,
+      record.propertiesEnd,
+      record.body,
+      record.bodyStart,
+      record.bodyEnd,
+    );
+  }
+
+  #beginFrame(type: number, channel: number, size: number): void {
+    const writer = this.writer;
+    writer.ensure(7);
+    writer.u8(type);
+    writer.u16(channel);
+    writer.u32(size);
+  }
+
+  /** Bytes of any number, over as many chunks as they take. */
+  #append(source: Uint8Array, start: number, end: number): void {
+    const writer = this.writer;
+    let from = start;
+    while (from < end) {
+      writer.ensure(1);
+      const taken = Math.min(end - from, writer.bytes.length - writer.offset);
+      writer.offset = copyBytes(writer.bytes, writer.offset, source, from, from + taken);
+      from += taken;
+    }
+  }
+
+  /** A small chunk grows into a large one; a large one is sent. */
+  #makeRoom(needed: number): void {
+    const { chunks } = this.#transport;
+    const used = this.writer.offset;
+    const chunk = this.#chunk;
+    if (chunk === NO_CHUNK) this.#chunk = needed <= chunks.smallBytes ? chunks.small() : this.#large(needed);
+    else if (chunk.length === chunks.smallBytes && used + needed <= this.#largeBytes) {
+      const large = chunks.large();
+      copyBytes(large, 0, chunk, 0, used);
+      chunks.release(chunk);
+      this.#chunk = large;
+      this.writer.replace(large, used);
+      return;
+    } else {
+      this.flush();
+      this.#chunk = this.#large(needed);
+    }
+    this.writer.replace(this.#chunk, 0);
+  }
+
+  #large(needed: number): Buffer {
+    return needed <= this.#largeBytes ? this.#transport.chunks.large() : Buffer.allocUnsafeSlow(needed);
+  }
+}
+
+function writeTag(view: DataView, bytes: Uint8Array, at: number, deliveryTag: number, redelivered: boolean): number {
+  view.setUint32(at, deliveryTag >= TWO_TO_32 ? Math.floor(deliveryTag / TWO_TO_32) : 0);
+  view.setUint32(at + 4, deliveryTag >>> 0);
+  bytes[at + 8] = redelivered ? 1 : 0;
+  return at + 9;
+}

@@ -1,0 +1,99 @@
+/**
+ * Class queue.
+ */
+import {
+  decodeQueueBind,
+  decodeQueueDeclare,
+  decodeQueueDelete,
+  decodeQueuePurge,
+  decodeQueueUnbind,
+  MethodId,
+  type QueueDeclare,
+  writeQueueBindOk,
+  writeQueueDeclareOk,
+  writeQueueDeleteOk,
+  writeQueuePurgeOk,
+  writeQueueUnbindOk,
+} from '../../../../protocol/amqp/methods.gen.js';
+import type { ByteReader } from '../../../../protocol/byte-reader.js';
+import { isReplyName, REPLY_TO } from '../../../core/reply-queues.js';
+import { BrokerError } from '../../../errors.js';
+import type { Channel } from '../channel.js';
+import type { Handler } from './dispatch.js';
+
+export const queueHandlers: readonly (readonly [number, Handler])[] = [
+  [MethodId.QueueDeclare, queueDeclare],
+  [MethodId.QueueBind, queueBind],
+  [MethodId.QueueUnbind, queueUnbind],
+  [MethodId.QueuePurge, queuePurge],
+  [MethodId.QueueDelete, queueDelete],
+];
+
+interface Declared {
+  readonly name: string;
+  readonly readyCount: number;
+  readonly consumerCount: number;
+}
+
+function queueDeclare(channel: Channel, reader: ByteReader): void {
+  const method = decodeQueueDeclare(reader);
+  const { name, readyCount, consumerCount } = declare(channel, method);
+  if (method.noWait) return;
+  writeQueueDeclareOk(channel.output.writer, channel.number, name, readyCount, consumerCount);
+  channel.output.touch();
+}
+
+function declare(channel: Channel, method: QueueDeclare): Declared {
+  if (method.queue === REPLY_TO || isReplyName(method.queue)) return declareReplyQueue(channel, method.queue);
+  const queue = method.passive
+    ? channel.access.queue(channel.queueName(method.queue))
+    : channel.access.declareQueue(method.queue, method);
+  channel.lastQueueName = queue.name;
+  return queue;
+}
+
+/** Declaring a reply pseudo-queue asks whether the requester still listens (SEMANTICS 3.10). */
+function declareReplyQueue(channel: Channel, name: string): Declared {
+  if (name !== REPLY_TO && !channel.access.hasReplyQueue(name)) {
+    throw new BrokerError('not-found', `no queue '${name}' in vhost '${channel.access.virtualHostName}'`);
+  }
+  return { name, readyCount: 0, consumerCount: 1 };
+}
+
+function queueBind(channel: Channel, reader: ByteReader): void {
+  const { queue, exchange, routingKey, noWait, arguments: args } = decodeQueueBind(reader);
+  const name = channel.queueName(queue);
+  channel.access.bind(exchange, { kind: 'queue', name }, keyFor(queue, routingKey, name), args);
+  if (noWait) return;
+  writeQueueBindOk(channel.output.writer, channel.number);
+  channel.output.touch();
+}
+
+function queueUnbind(channel: Channel, reader: ByteReader): void {
+  const { queue, exchange, routingKey, arguments: args } = decodeQueueUnbind(reader);
+  const name = channel.queueName(queue);
+  channel.access.unbind(exchange, { kind: 'queue', name }, keyFor(queue, routingKey, name), args);
+  writeQueueUnbindOk(channel.output.writer, channel.number);
+  channel.output.touch();
+}
+
+/** With neither queue nor key given, the last declared queue's name is the key too. */
+function keyFor(givenQueue: string, routingKey: string, name: string): string {
+  return givenQueue === '' && routingKey === '' ? name : routingKey;
+}
+
+function queuePurge(channel: Channel, reader: ByteReader): void {
+  const { queue, noWait } = decodeQueuePurge(reader);
+  const purged = channel.access.purgeQueue(channel.queueName(queue));
+  if (noWait) return;
+  writeQueuePurgeOk(channel.output.writer, channel.number, purged);
+  channel.output.touch();
+}
+
+function queueDelete(channel: Channel, reader: ByteReader): void {
+  const { queue, ifUnused, ifEmpty, noWait } = decodeQueueDelete(reader);
+  const deleted = channel.access.deleteQueue(channel.queueName(queue), ifUnused, ifEmpty);
+  if (noWait) return;
+  writeQueueDeleteOk(channel.output.writer, channel.number, deleted);
+  channel.output.touch();
+}

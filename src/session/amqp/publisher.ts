@@ -1,0 +1,145 @@
+/**
+ * basic.publish of one channel: route cache, checks, enqueue, return and confirm. The hot path of the broker.
+ */
+import { FrameError, printBinary } from '../../../protocol/amqp/errors.js';
+import { decodeBasicPublish, MethodId, writeBasicReturn } from '../../../protocol/amqp/methods.gen.js';
+import { ByteReader } from '../../../protocol/byte-reader.js';
+import { copyRange } from '../../../protocol/copy-range.js';
+import { RecordSource } from '../../core/log/record.js';
+import { PublishOutcome } from '../../core/queue/queue.js';
+import { BrokerError } from '../../errors.js';
+import type { Channel } from './channel.js';
+import { PublishedContent } from './content.js';
+import { type CachedRoute, RouteCache } from './route-cache.js';
+
+/** The reserved short before the exchange's name. */
+const TICKET_BYTES = 2;
+const FLAGS_BYTES = 1;
+/** RabbitMQ's reply code and text for a mandatory message without a queue. */
+const NO_ROUTE = 312;
+const NO_FLAGS = 0;
+
+export class Publisher {
+  readonly #channel: Channel;
+  readonly #maxMessageSize: number;
+  readonly #routes = new RouteCache();
+  readonly #content = new PublishedContent();
+  readonly #source = new RecordSource();
+  readonly #outcome = new PublishOutcome();
+
+  constructor(channel: Channel, maxMessageSizeBytes: number) {
+    this.#channel = channel;
+    this.#maxMessageSize = maxMessageSizeBytes;
+  }
+
+  /** Ranges: the method's arguments, the raw properties, the body. `bodySize` may exceed what was kept of it. */
+  publish(
+    args: Uint8Array,
+    argsStart: number,
+    argsEnd: number,
+    properties: Uint8Array,
+    propertiesStart: number,
+    propertiesEnd: number,
+    body: Uint8Array,
+    bodyStart: number,
+    bodyEnd: number,
+    bodySize: number,
+  ): void {
+    if (bodySize > this.#maxMessageSize) throw this.#tooLarge(bodySize);
+    const channel = this.#channel;
+    const access = channel.access;
+    const route =
+      this.#routes.find(args, argsStart, argsEnd, access.epoch) ?? this.#resolve(args, argsStart, argsEnd);
+    const source = this.#source;
+    source.properties = properties;
+    source.propertiesStart = propertiesStart;
+    source.propertiesEnd = propertiesEnd;
+    let targets = route.targets;
+    // Without any property there is nothing to check and nothing that could alter the route.
+    const flags = ((properties[propertiesStart] as number) << 8) | (properties[propertiesStart + 1] as number);
+    if (flags === NO_FLAGS && targets !== undefined && propertiesEnd - propertiesStart === 2) {
+      source.persistent = false;
+      source.priority = 0;
+    } else {
+      const content = this.#content;
+      content.routingKey = route.routingKey;
+      content.read(properties, propertiesStart, propertiesEnd, channel);
+      source.properties = content.properties;
+      source.propertiesStart = content.start;
+      source.propertiesEnd = content.end;
+      source.persistent = content.persistent;
+      source.priority = content.priority;
+      if (targets === undefined || content.furtherKeys.length > 0) {
+        targets = access.route(route.exchange, content, content.furtherKeys).targets;
+      }
+    }
+    source.route = args;
+    source.routeStart = argsStart + TICKET_BYTES;
+    source.routeEnd = argsEnd - FLAGS_BYTES;
+    source.body = body;
+    source.bodyStart = bodyStart;
+    source.bodyEnd = bodyEnd;
+    route.exchange.counters.publishedIn++;
+    if (channel.transaction !== undefined) {
+      channel.transaction.publish(targets, source, route.mandatory && targets.length === 0);
+      return;
+    }
+    const outcome = this.#outcome;
+    outcome.reset();
+    access.deliver(targets, source, outcome);
+    // The return goes out before the confirm of the same message: clients rely on the order.
+    if (route.mandatory && !outcome.routed) this.returnMessage(source);
+    channel.confirmPublish(outcome);
+  }
+
+  /** basic.return of a message that no queue takes. */
+  returnMessage(source: RecordSource): void {
+    const { output, number } = this.#channel;
+    const reader = new ByteReader(source.route, source.routeStart, source.routeEnd);
+    const exchange = reader.shortstr();
+    writeBasicReturn(output.writer, number, NO_ROUTE, 'NO_ROUTE', exchange, reader.shortstr());
+    output.content(
+      number,
+      source.properties,
+      source.propertiesStart,
+      source.propertiesEnd,
+      source.body,
+      source.bodyStart,
+      source.bodyEnd,
+    );
+  }
+
+  #resolve(args: Uint8Array, start: number, end: number): CachedRoute {
+    const reader = new ByteReader(args, start, end);
+    const { exchange: name, routingKey, mandatory, immediate } = decodeBasicPublish(reader);
+    if (reader.remaining() > 0) {
+      const { BasicPublish } = MethodId;
+      const text = `cannot decode ${printBinary(args.subarray(start, end))}`;
+      throw new FrameError('frame-error', text, BasicPublish >>> 16, BasicPublish & 0xffff);
+    }
+    if (immediate) throw new BrokerError('not-implemented', 'immediate=true');
+    const { access } = this.#channel;
+    const exchange = access.exchangeToPublish(name);
+    const content = this.#content;
+    content.routingKey = routingKey;
+    content.clear();
+    const walk = access.route(exchange, content, []);
+    const route: CachedRoute = {
+      key: copyRange(args, start, end),
+      epoch: access.epoch,
+      exchange,
+      routingKey,
+      mandatory,
+      targets: walk.byKey ? [...walk.targets] : undefined,
+    };
+    this.#routes.add(route);
+    return route;
+  }
+
+  #tooLarge(size: number): BrokerError {
+    return new BrokerError(
+      'precondition-failed',
+      `message size ${size} is larger than configured max size ${this.#maxMessageSize}`,
+    );
+  }
+}

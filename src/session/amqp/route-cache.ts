@@ -1,0 +1,77 @@
+/**
+ * Resolved routes of one channel, by the raw argument bytes of basic.publish: the same bytes mean the same exchange,
+ * key and flags, so a publish like the one before costs one comparison. An entry is good while the epoch stands.
+ */
+import type { Exchange } from '../../core/exchange/exchange.js';
+import type { MessageTarget } from '../../core/queue/queue.js';
+
+export interface CachedRoute {
+  /** The method's arguments, from the reserved short to the flags. */
+  readonly key: Uint8Array;
+  readonly epoch: number;
+  readonly exchange: Exchange;
+  readonly routingKey: string;
+  readonly mandatory: boolean;
+  /** Undefined when the route depends on more than the key: it is looked up for every message. */
+  readonly targets: readonly MessageTarget[] | undefined;
+}
+
+const FIRST_SLOTS = 64;
+const MOST_SLOTS = 16_384;
+
+export class RouteCache {
+  #last: CachedRoute | undefined;
+  #slots: (CachedRoute | undefined)[] = [];
+  #count = 0;
+
+  /** The route for these arguments if it is cached and of this epoch. */
+  find(bytes: Uint8Array, start: number, end: number, epoch: number): CachedRoute | undefined {
+    const last = this.#last;
+    if (last !== undefined && last.epoch === epoch && equals(last.key, bytes, start, end)) return last;
+    if (this.#slots.length === 0) return undefined;
+    const found = this.#slots[hash(bytes, start, end) & (this.#slots.length - 1)];
+    if (found === undefined || found.epoch !== epoch || !equals(found.key, bytes, start, end)) return undefined;
+    this.#last = found;
+    return found;
+  }
+
+  add(route: CachedRoute): void {
+    this.#last = route;
+    if (this.#slots.length === 0) this.#slots = new Array(FIRST_SLOTS).fill(undefined);
+    else if (this.#count >= this.#slots.length && this.#slots.length < MOST_SLOTS) this.#grow();
+    this.#put(route);
+    this.#count++;
+  }
+
+  #grow(): void {
+    const old = this.#slots;
+    this.#slots = new Array(old.length * 4).fill(undefined);
+    this.#count = 0;
+    for (const route of old) {
+      if (route === undefined) continue;
+      this.#put(route);
+      this.#count++;
+    }
+  }
+
+  #put(route: CachedRoute): void {
+    this.#slots[hash(route.key, 0, route.key.length) & (this.#slots.length - 1)] = route;
+  }
+}
+
+function equals(key: Uint8Array, bytes: Uint8Array, start: number, end: number): boolean {
+  const length = end - start;
+  if (key.length !== length) return false;
+  // From the end: keys that differ mostly differ there.
+  for (let i = length - 1; i >= 0; i--) {
+    if (key[i] !== bytes[start + i]) return false;
+  }
+  return true;
+}
+
+/** FNV-1a. */
+function hash(bytes: Uint8Array, start: number, end: number): number {
+  let value = 0x811c9dc5;
+  for (let i = start; i < end; i++) value = Math.imul(value ^ (bytes[i] as number), 0x01000193);
+  return value >>> 0;
+}

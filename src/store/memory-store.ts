@@ -1,0 +1,29 @@
+/**
+ * Both ports for a broker that keeps nothing on disk: every commit is 0, which counts as durable at once.
+ */
+import type { Definition, DefinitionStore } from '../core/ports/definition-store.js';
+import type { CommitId, MessageStore } from '../core/ports/message-store.js';
+
+export class MemoryMessageStore implements MessageStore {
+  readonly keepsMessages = false;
+  readonly openBatch: CommitId = 0;
+  readonly durableCommit: CommitId = 0;
+
+  enlist(): void {}
+  dropLog(): void {}
+  onDurable(): void {}
+}
+
+export class MemoryDefinitionStore implements DefinitionStore {
+  put(): CommitId {
+    return 0;
+  }
+
+  remove(): CommitId {
+    return 0;
+  }
+
+  load(): Iterable<Definition> {
+    return [];
+  }
+}

@@ -1,0 +1,64 @@
+/**
+ * Where RabbitMQ 3.x answers otherwise than 4.x and ours. A test that touches one of them names it: `expects(id, …)`
+ * picks the answer for the broker under test, `skipOn3(id)` leaves the test out there.
+ */
+
+export interface KnownDifference {
+  readonly id: string;
+  readonly rabbit3: string;
+  readonly ours: string;
+  readonly reason: string;
+}
+
+export const knownDifferences = [
+  {
+    id: 'protocol-0-8',
+    rabbit3: 'speaks the 0-8 dialect to the headers of 0-8',
+    ours: 'answers with its own protocol header and closes',
+    reason: '4.x dropped 0-8',
+  },
+  {
+    id: 'sasl-anonymous',
+    rabbit3: 'does not know ANONYMOUS',
+    ours: 'offers it, and logs in the anonymous user',
+    reason: 'added in 4.0',
+  },
+  {
+    id: 'tune-refusal',
+    rabbit3: 'ends the connection without a frame, three seconds after a tune-ok it does not accept',
+    ours: 'closes with 530',
+    reason: '4.x says why',
+  },
+  {
+    id: 'tune-zero',
+    rabbit3: 'refuses 0 for channel_max and frame_max unless it offered 0',
+    ours: 'takes 0 for what it offered',
+    reason: 'older clients answer 0, and mean "no limit of mine"',
+  },
+  {
+    id: 'body-exceeds-header',
+    rabbit3: 'accepts a message with more octets than its header announced',
+    ours: 'closes with 501',
+    reason: 'checked since 4.0',
+  },
+  {
+    id: 'announced-body-size',
+    rabbit3: 'waits for a body of any announced size',
+    ours: 'closes with 501 when 536870912 octets are exceeded',
+    reason: 'checked since 4.0',
+  },
+  {
+    id: 'unknown-exchange-type',
+    rabbit3: 'closes the connection with 503',
+    ours: 'closes the channel with 406',
+    reason: 'softened in 4.0',
+  },
+  {
+    id: 'header-number-types',
+    rabbit3: 'takes the integer 1 and the double 1.0 for equal in a headers exchange',
+    ours: 'takes them for different',
+    reason: 'compared strictly since 3.13',
+  },
+] as const satisfies readonly KnownDifference[];
+
+export type DifferenceId = (typeof knownDifferences)[number]['id'];

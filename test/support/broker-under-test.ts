@@ -1,0 +1,32 @@
+/**
+ * The broker the conformance and client tests talk to: the one BROKER_URL names, or one of ours for each test file.
+ * Nothing else in those tests may depend on which it is.
+ */
+
+interface RunningBroker {
+  readonly amqpUrl: string;
+  close(): Promise<void>;
+}
+
+const givenUrl = process.env['BROKER_URL'];
+let running: Promise<RunningBroker> | undefined;
+
+/** Starts the broker when it is first asked for. */
+export async function brokerUrl(): Promise<string> {
+  if (givenUrl !== undefined) return givenUrl;
+  running ??= start();
+  return (await running).amqpUrl;
+}
+
+/** For `afterAll`: stops the broker if it was started here. */
+export async function stopBroker(): Promise<void> {
+  const broker = await running;
+  running = undefined;
+  await broker?.close();
+}
+
+async function start(): Promise<RunningBroker> {
+  // Imported late, so that the tests run against another broker whatever state ours is in.
+  const { startBroker } = await import('../../src/index.js');
+  return startBroker({ port: 0 });
+}
