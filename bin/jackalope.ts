@@ -63,7 +63,7 @@ function announce(broker: Broker, options: BrokerOptions, log: Logger, out: LogD
     out.write(banner(url.href));
   }
   if (isOpenToAnybody(options)) {
-    log.warn({ user: options.defaultUser }, 'Other machines can log in with the well-known password');
+    log.warn({ user: options.defaultUser }, 'other machines can log in with the well-known password');
   }
   log.info('Server startup complete');
 }
@@ -90,15 +90,14 @@ function stopOnSignals(starting: Promise<Broker>, log: Logger): void {
   const stop = async (signal: 'SIGINT' | 'SIGTERM'): Promise<void> => {
     if (stopping) process.exit(128 + constants.signals[signal]);
     stopping = true;
-    log.info({ signal }, 'Stopping');
+    log.info({ signal }, 'stopping');
     try {
       const broker = await starting;
       await broker.close();
     } catch (err) {
-      log.error({ err }, 'Could not stop cleanly');
+      log.error({ err }, 'could not stop cleanly');
       process.exit(1);
     }
-    log.info('Stopped');
     process.exit(0);
   };
   process.on('SIGTERM', stop);

@@ -52,6 +52,7 @@ function build() {
   rmSync('dist', { recursive: true, force: true });
   const compiler = join('node_modules', 'typescript', 'bin', 'tsc');
   run(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--noEmitOnError'], false);
+  run(process.execPath, [join('bin', 'bundle.mjs')], false);
 }
 
 /** Newest modification time of a file, or of a folder and all it holds, in ms. A removed file shows in its folder's. */
@@ -68,7 +69,9 @@ function modifiedAt(path) {
 /** The child's output goes to stderr: the stdout of `npm start` belongs to the broker. */
 function run(command, args, shell) {
   const { status, error } = spawnSync(command, args, { stdio: ['ignore', 2, 2], shell });
-  if (error || status !== 0) stop(`${command} ${args.join(' ')} failed${error ? `: ${error.message}` : ''}`);
+  if (!error && status === 0) return;
+  rmSync(BUILT, { force: true });
+  stop(`${command} ${args.join(' ')} failed${error ? `: ${error.message}` : ''}`);
 }
 
 function note(text) {

@@ -24,7 +24,7 @@ import type { SocketTransport } from './net/transport.js';
 import { serverProperties } from './session/amqp/handshake.js';
 import { AmqpServer } from './session/amqp/server.js';
 import { Durability } from './session/shared/durability.js';
-import { Alarms, type AlarmSource } from './session/shared/flow-control.js';
+import { type AlarmSource, Alarms } from './session/shared/flow-control.js';
 import { MemoryDefinitionStore, MemoryMessageStore } from './store/memory-store.js';
 
 /** The RabbitMQ release whose behaviour clients may expect; some of them parse it. */

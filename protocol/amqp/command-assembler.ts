@@ -72,12 +72,16 @@ export class CommandAssembler {
   #acceptHeader(type: number, bytes: Uint8Array, start: number, end: number): boolean {
     const classId = this.methodId >>> 16;
     if (type !== FrameType.header) {
-      throw this.#unexpected(`expected content header for class ${classId}, got non content header frame instead`);
+      throw this.#error(
+        'unexpected-frame',
+        `expected content header for class ${classId}, got non content header frame instead`,
+      );
     }
     if (end - start < CONTENT_HEADER_BYTES + 2) throw new FrameError('frame-error', 'content header frame too short');
     const headerClass = ((bytes[start] as number) << 8) | (bytes[start + 1] as number);
     if (headerClass !== classId) {
-      throw this.#unexpected(
+      throw this.#error(
+        'unexpected-frame',
         `expected content header for class ${classId}, got one for class ${headerClass} instead`,
       );
     }
@@ -85,7 +89,7 @@ export class CommandAssembler {
     if (weight !== 0) throw new FrameError('frame-error', `content header with weight ${weight}`);
     this.bodySize = readU32(bytes, start + 4) * 0x1_0000_0000 + readU32(bytes, start + 8);
     if (this.bodySize > LARGEST_BODY_BYTES) {
-      throw new FrameError(
+      throw this.#error(
         'frame-error',
         `content body size ${this.bodySize} exceeds maximum allowed size ${LARGEST_BODY_BYTES}`,
       );
@@ -110,11 +114,11 @@ export class CommandAssembler {
 
   #acceptBody(type: number, bytes: Uint8Array, start: number, end: number): boolean {
     if (type !== FrameType.body) {
-      throw this.#unexpected('expected content body, got non content body frame instead');
+      throw this.#error('unexpected-frame', 'expected content body, got non content body frame instead');
     }
     const length = end - start;
     if (this.#received + length > this.bodySize) {
-      throw new FrameError('frame-error', 'content body frame exceeds remaining content size');
+      throw this.#error('frame-error', 'content body frame exceeds remaining content size');
     }
     const complete = this.#received + length === this.bodySize;
     if (this.bodySize > this.#keepUpTo) this.#received += length;
@@ -142,8 +146,8 @@ export class CommandAssembler {
     this.bodyEnd = needed;
   }
 
-  #unexpected(text: string): FrameError {
-    return new FrameError('unexpected-frame', text, this.methodId >>> 16, this.methodId & 0xffff);
+  #error(kind: FrameError['kind'], text: string): FrameError {
+    return new FrameError(kind, text, this.methodId >>> 16, this.methodId & 0xffff);
   }
 }
 

@@ -2,6 +2,8 @@
  * What is wrong with the frames of a connection. All of it is a hard error: the connection closes with this code.
  */
 
+import type { MalformedError } from '../errors.js';
+
 export class FrameError extends Error {
   override readonly name = 'FrameError';
   readonly kind: 'frame-error' | 'unexpected-frame';
@@ -15,6 +17,19 @@ export class FrameError extends Error {
     this.classId = classId;
     this.methodId = methodId;
   }
+}
+
+/** The arguments of method `id` in `bytes[start, end)` do not decode. Bad UTF-8 is reported without the method. */
+export function undecodable(
+  error: MalformedError,
+  id: number,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+): FrameError {
+  if (error.message.startsWith('Malformed UTF-8')) return new FrameError('frame-error', error.message);
+  const text = `cannot decode ${printBinary(bytes.subarray(start, end))}`;
+  return new FrameError('frame-error', text, id >>> 16, id & 0xffff);
 }
 
 /** RabbitMQ's description of an offending payload: `type 9, all octets = <<"abc">>`. */

@@ -23,7 +23,12 @@ export class UserStore {
   epoch = 1;
 
   add(name: string, password: string, tags: readonly string[]): void {
-    this.#users.set(name, { name, tags, passwordHash: hash(password, randomBytes(SALT_BYTES)), permissions: new Map() });
+    this.#users.set(name, {
+      name,
+      tags,
+      passwordHash: hash(password, randomBytes(SALT_BYTES)),
+      permissions: new Map(),
+    });
     this.epoch++;
   }
 

@@ -5,8 +5,8 @@
 import type { Exchange, ExchangeOptions } from '../core/exchange/exchange.js';
 import type { RoutedMessage } from '../core/exchange/exchange-type.js';
 import { exchangeType } from '../core/exchange/registry.js';
-import { type FieldTable, type FieldValue, lookUp } from '../core/field-value.js';
 import { fieldTypeWord } from '../core/field-type-words.js';
+import { type FieldTable, type FieldValue, lookUp } from '../core/field-value.js';
 import type { RecordReader, RecordSource } from '../core/log/record.js';
 import { describeExchange, describeQueue, generatedName, stripLineBreaks } from '../core/names.js';
 import type { MessageTarget, PublishOutcome, Queue, QueueOptions, QueueOwner } from '../core/queue/queue.js';
@@ -157,10 +157,7 @@ export class VirtualHostAccess {
     if (this.#permissions?.allows(access, named) === true) return;
     const described =
       kind === 'queue' ? describeQueue(named, this.#host.name) : describeExchange(named, this.#host.name);
-    throw new BrokerError(
-      'access-refused',
-      `${access} access to ${described} refused for user '${this.user.name}'`,
-    );
+    throw new BrokerError('access-refused', `${access} access to ${described} refused for user '${this.user.name}'`);
   }
 
   get #permissions(): Permissions | undefined {

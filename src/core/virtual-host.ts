@@ -152,7 +152,7 @@ export class VirtualHost implements QueueHost {
     return queue;
   }
 
-  /** The name a new queue would get: without line breaks. Throws for a reserved name; '' stays ''. */
+  /** The name to declare: without line breaks. Throws for a reserved one, there or not; '' stays ''. */
   queueNameToDeclare(name: string): string {
     const stripped = stripLineBreaks(name);
     if (isReserved(stripped)) {
@@ -183,11 +183,11 @@ export class VirtualHost implements QueueHost {
   deleteQueue(name: string, requester: QueueOwner, ifUnused: boolean, ifEmpty: boolean): number {
     if (!this.#queues.has(name)) return 0;
     const queue = this.queue(name, requester);
-    if (ifUnused && queue.consumerCount > 0) {
-      throw new BrokerError('precondition-failed', `${describeQueue(name, this.name)} in use`);
-    }
     if (ifEmpty && queue.readyCount > 0) {
       throw new BrokerError('precondition-failed', `${describeQueue(name, this.name)} not empty`);
+    }
+    if (ifUnused && queue.consumerCount > 0) {
+      throw new BrokerError('precondition-failed', `${describeQueue(name, this.name)} in use`);
     }
     const ready = queue.readyCount;
     this.#removeQueue(queue);

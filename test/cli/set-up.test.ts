@@ -19,6 +19,12 @@ mkdirSync('dist/bin', { recursive: true });
 writeFileSync('dist/bin/jackalope.js', '');
 `;
 
+const BUNDLER = `
+import { appendFileSync, readFileSync } from 'node:fs';
+appendFileSync('calls', 'bundle\\n');
+if (readFileSync('src/index.ts', 'utf8') === 'unbundled') process.exit(1);
+`;
+
 let project: string;
 
 function write(path: string, content: string): void {
@@ -58,6 +64,7 @@ beforeEach(() => {
   write('fake/npm', NPM);
   chmodSync(join(project, 'fake/npm'), 0o755);
   write('tsc.cjs', COMPILER);
+  write('bin/bundle.mjs', BUNDLER);
   for (const path of ['package.json', 'tsconfig.json', 'tsconfig.build.json']) write(path, '{}');
   for (const path of ['src/index.ts', 'src/core/turn.ts', 'protocol/spec.ts']) write(path, '');
   write('package-lock.json', lock('1.0.0', { 'node_modules/elsewhere': { version: '1.0.0', optional: true } }));
@@ -65,7 +72,7 @@ beforeEach(() => {
 
 describe.skipIf(process.platform === 'win32')('bin/set-up.mjs', () => {
   it('installs and compiles a fresh clone, and then has nothing to do', () => {
-    expect(setUp('--build')).toEqual({ calls: ['npm ci', 'tsc'], succeeded: true });
+    expect(setUp('--build')).toEqual({ calls: ['npm ci', 'tsc', 'bundle'], succeeded: true });
     expect(setUp('--build')).toEqual({ calls: [], succeeded: true });
     expect(setUp()).toEqual({ calls: [], succeeded: true });
   });
@@ -90,7 +97,7 @@ describe.skipIf(process.platform === 'win32')('bin/set-up.mjs', () => {
   it.each(['src/core/turn.ts', 'bin/set-up.mjs', 'tsconfig.json'])('compiles again when %s is newer', (path) => {
     setUp('--build');
     touchLater(path);
-    expect(setUp('--build').calls).toEqual(['tsc']);
+    expect(setUp('--build').calls).toEqual(['tsc', 'bundle']);
   });
 
   it('compiles again, from nothing, when a source was removed', () => {
@@ -98,13 +105,16 @@ describe.skipIf(process.platform === 'win32')('bin/set-up.mjs', () => {
     write('dist/src/core/turn.js', '');
     rmSync(join(project, 'src/core/turn.ts'));
     touchLater('src/core');
-    expect(setUp('--build').calls).toEqual(['tsc']);
+    expect(setUp('--build').calls).toEqual(['tsc', 'bundle']);
     expect(() => readFileSync(join(project, 'dist/src/core/turn.js'))).toThrow('ENOENT');
   });
 
-  it('fails, and tries again, when the compiler does', () => {
+  it('fails, and tries again, when the compiler or the bundler does', () => {
     write('src/index.ts', 'wrong');
     expect(setUp('--build')).toEqual({ calls: ['npm ci', 'tsc'], succeeded: false });
     expect(setUp('--build')).toEqual({ calls: ['tsc'], succeeded: false });
+    write('src/index.ts', 'unbundled');
+    expect(setUp('--build')).toEqual({ calls: ['tsc', 'bundle'], succeeded: false });
+    expect(setUp('--build')).toEqual({ calls: ['tsc', 'bundle'], succeeded: false });
   });
 });

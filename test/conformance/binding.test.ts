@@ -7,10 +7,10 @@ import {
   declareExchange,
   drain,
   exclusiveQueue,
+  expectQueue,
   getOne,
   isRouted,
   publishAll,
-  queueState,
 } from './topology.js';
 
 const onDefaultExchange = 'ACCESS_REFUSED - operation not permitted on the default exchange';
@@ -183,7 +183,7 @@ describe('exchange.bind', () => {
       routingKey: 'a.b',
       body: 'matching',
     });
-    expect(await queueState(client, queue)).toMatchObject({ ready: 0 });
+    await expectQueue(client, queue, { ready: 0 });
   });
 
   test('is undone by exchange.unbind', async ({ client, unique }) => {

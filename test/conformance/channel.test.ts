@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest';
 import type { WireClient } from '../support/wire-client.js';
 import { methodFrame, rawMethodFrame } from '../support/wire-frames.js';
 import { test } from './conformance-test.js';
-import { consume, declareQueue, drain, exclusiveQueue, getOne, publishAll, queueState } from './topology.js';
+import { consume, declareQueue, drain, exclusiveQueue, expectQueue, getOne, publishAll } from './topology.js';
 
 const MISSING = 'conformance.no-such-queue';
 
@@ -124,7 +124,7 @@ describe('channel.close by the client', () => {
     await consume(client, { queue });
     await client.rpc(1, { name: 'channel.close', replyCode: 200 }, 'channel.close-ok');
     await client.expectNothing(1, { via: 2 });
-    expect(await queueState(client, queue, 2)).toEqual({ ready: 0, consumers: 0 });
+    await expectQueue(client, queue, { ready: 0, consumers: 0 }, 2);
   });
 
   test('delivery tags begin at 1 again afterwards', async ({ client }) => {
@@ -199,7 +199,7 @@ describe('a channel in error', () => {
     client.send(1, { name: 'basic.qos' });
     await client.expectChannelClose(1, 404, `NOT_FOUND - no queue '${MISSING}' in vhost '/'`, [50, 10]);
     await client.openChannel();
-    expect(await queueState(client, queue)).toMatchObject({ ready: 0 });
+    await expectQueue(client, queue, { ready: 0 });
   });
 
   test('frees its number with close-ok', async ({ client }) => {
@@ -255,7 +255,7 @@ describe('a channel in error', () => {
     await client.expect(1, 'channel.close');
     await client.expectNothing(1, { via: 2 });
     await client.expectNothing(1, { via: 2, queue });
-    expect(await queueState(client, queue, 2)).toEqual({ ready: 0, consumers: 0 });
+    await expectQueue(client, queue, { ready: 0, consumers: 0 }, 2);
   });
 
   test('says the ids of the method that failed', async ({ client }) => {

@@ -3,7 +3,7 @@ import { describe, expect } from 'vitest';
 import { FrameType } from '../../protocol/amqp/constants.gen.js';
 import { frame, methodFrame } from '../support/wire-frames.js';
 import { test } from './conformance-test.js';
-import { declareQueue, exclusiveQueue, getOne, publishAll, queueState } from './topology.js';
+import { declareQueue, exclusiveQueue, expectQueue, getOne, publishAll } from './topology.js';
 
 describe('closing by the client', () => {
   test('is answered with close-ok', async ({ client }) => {
@@ -63,7 +63,7 @@ describe('ending without a close', () => {
     lost.destroy();
     const { redelivered } = await client.expect(1, 'basic.deliver');
     expect(redelivered).toBe(true);
-    expect(await queueState(client, queue)).toEqual({ ready: 0, consumers: 1 });
+    await expectQueue(client, queue, { ready: 0, consumers: 1 });
   });
 });
 
@@ -134,7 +134,7 @@ describe('heartbeats', () => {
         frame(FrameType.header, 1, Buffer.from('003c00000000000000000000' + '0000', 'hex')),
       ]),
     );
-    expect(await queueState(client, queue)).toMatchObject({ ready: 2 });
+    await expectQueue(client, queue, { ready: 2 });
   });
 
   test('on another channel are unexpected', async ({ client }) => {

@@ -59,6 +59,24 @@ export const knownDifferences = [
     ours: 'takes them for different',
     reason: 'compared strictly since 3.13',
   },
+  {
+    id: 'message-size',
+    rabbit3: 'accepts messages of up to 134217728 octets',
+    ours: 'accepts messages of up to 16777216 octets',
+    reason: 'the default limit was lowered in 4.0',
+  },
+  {
+    id: 'delivery-mode',
+    rabbit3: 'refuses a message with a delivery-mode other than 1 and 2',
+    ours: 'takes it for transient',
+    reason: 'changed in 3.13',
+  },
+  {
+    id: 'user-id-order',
+    rabbit3: 'looks at the user-id of a message before its expiration and its CC and BCC headers',
+    ours: 'looks at it after them',
+    reason: 'the order changed in 3.13',
+  },
 ] as const satisfies readonly KnownDifference[];
 
 export type DifferenceId = (typeof knownDifferences)[number]['id'];

@@ -176,6 +176,11 @@ describe('a headers exchange', () => {
     expect(await routesOn(client, unique('x'), { a: 1 }, { a: { type: 'd', value: 1 } })).toBe(false);
   });
 
+  test('a timestamp is not an integer', async ({ client, unique, skipOn3 }) => {
+    skipOn3('header-number-types');
+    expect(await routesOn(client, unique('x'), { a: 5n }, { a: { type: 'T', value: 5n } })).toBe(false);
+  });
+
   test('takes no notice of the routing key', async ({ client, unique }) => {
     const exchange = await declareExchange(client, { exchange: unique('x'), type: 'headers' });
     const queue = await exclusiveQueue(client);

@@ -1,5 +1,7 @@
 /** What most tests declare before they begin, and look at when they end. */
+import { expect } from 'vitest';
 import type { FieldTable } from '../../protocol/amqp/field-table.js';
+import { eventually } from '../support/eventually.js';
 import type { Publication, Received, WireClient } from '../support/wire-client.js';
 
 export interface QueueFields {
@@ -86,17 +88,27 @@ export async function getOne(
   return client.rpc(channel, { name: 'basic.get', queue, noAck }, 'basic.get-ok');
 }
 
-/** The ready messages and consumers of a queue. */
-export async function queueState(
+export interface QueueState {
+  readonly ready: number;
+  readonly consumers: number;
+}
+
+/**
+ * Waits until the queue has so many ready messages and consumers. It asks again, for RabbitMQ counts ahead of the
+ * publishes on their way to the queue.
+ */
+export async function expectQueue(
   client: WireClient,
   queue: string,
+  state: Partial<QueueState>,
   channel = 1,
-): Promise<{ ready: number; consumers: number }> {
-  const { messageCount, consumerCount } = await client.rpc(
-    channel,
-    { name: 'queue.declare', queue, passive: true },
-    'queue.declare-ok',
-  );
+): Promise<void> {
+  await eventually(async () => expect(await queueState(client, queue, channel)).toMatchObject(state));
+}
+
+async function queueState(client: WireClient, queue: string, channel: number): Promise<QueueState> {
+  const passive = { name: 'queue.declare', queue, passive: true } as const;
+  const { messageCount, consumerCount } = await client.rpc(channel, passive, 'queue.declare-ok');
   return { ready: messageCount, consumers: consumerCount };
 }
 

@@ -48,6 +48,7 @@ export class TopicTrie {
   readonly #root = new TrieNode();
   /** The words of the key being matched: refilled for each, so that a word is cut out once for all branches. */
   readonly #words: string[] = [];
+  #wordCount = 0;
   #walk = 0;
 
   /** True when every node has been pruned. */
@@ -78,7 +79,7 @@ export class TopicTrie {
     const hash = node.hash;
     if (hash !== undefined && hash.walk !== this.#walk) this.#enterHash(hash, index, targets);
     const word = this.#words[index];
-    if (word === undefined) {
+    if (index === this.#wordCount || word === undefined) {
       if (node.bindings !== undefined) addAll(node.bindings, targets);
       return;
     }
@@ -97,19 +98,21 @@ export class TopicTrie {
       if (hash.bindings !== undefined) addAll(hash.bindings, targets);
       return;
     }
-    for (let from = index; from <= this.#words.length; from++) this.#visit(hash, from, targets);
+    for (let from = index; from <= this.#wordCount; from++) this.#visit(hash, from, targets);
   }
 
+  /** Overwrites the words of the key before: emptying the array would give its memory back. */
   #split(routingKey: string): void {
-    const words = this.#words;
-    words.length = 0;
-    if (routingKey === '') return;
-    let start = 0;
-    for (let dot = routingKey.indexOf('.'); dot >= 0; dot = routingKey.indexOf('.', start)) {
-      words.push(routingKey.slice(start, dot));
-      start = dot + 1;
+    let count = 0;
+    if (routingKey !== '') {
+      let start = 0;
+      for (let dot = routingKey.indexOf('.'); dot >= 0; dot = routingKey.indexOf('.', start)) {
+        this.#words[count++] = routingKey.slice(start, dot);
+        start = dot + 1;
+      }
+      this.#words[count++] = routingKey.slice(start);
     }
-    words.push(routingKey.slice(start));
+    this.#wordCount = count;
   }
 }
 

@@ -9,7 +9,7 @@ import { PositionSet } from './position-set.js';
 import { RecordReader, type RecordSource } from './record.js';
 import { RecordFlag } from './record-layout.js';
 import { recordLength, Segment } from './segment.js';
-import { LARGEST_SEGMENT_BYTES, SMALLEST_SEGMENT_BYTES, type SegmentPool } from './segment-pool.js';
+import { LARGEST_SEGMENT_BYTES, type SegmentPool, SMALLEST_SEGMENT_BYTES } from './segment-pool.js';
 import type { SharedBodies } from './shared-bodies.js';
 
 /** What every log of a broker shares. */

@@ -14,8 +14,8 @@ import {
   PRIORITY_AT,
   PROPERTIES_LENGTH_AT,
   RECORD_HEADER_BYTES,
-  ROUTE_LENGTH_AT,
   RecordFlag,
+  ROUTE_LENGTH_AT,
   SHARED_BODY_BYTES,
 } from './record-layout.js';
 
@@ -25,10 +25,7 @@ const FIRST_OFFSETS = 8;
 export function recordLength(source: RecordSource): number {
   const body = source.sharedBodyId === 0 ? source.bodyEnd - source.bodyStart : SHARED_BODY_BYTES;
   return (
-    RECORD_HEADER_BYTES +
-    (source.routeEnd - source.routeStart) +
-    (source.propertiesEnd - source.propertiesStart) +
-    body
+    RECORD_HEADER_BYTES + (source.routeEnd - source.routeStart) + (source.propertiesEnd - source.propertiesStart) + body
   );
 }
 

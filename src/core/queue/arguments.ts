@@ -109,8 +109,6 @@ export function validateQueueArguments(
   queueType: QueueType,
 ): void {
   const resource = describeQueue(queueName, virtualHost);
-  // RabbitMQ looks at this one before it asks whether the queue type knows it.
-  refuseInvalid('x-dead-letter-exchange', args, resource);
   for (const { key, knownTo } of QUEUE_ARGUMENTS) {
     if (knownTo.includes(queueType)) refuseInvalid(key, args, resource);
   }

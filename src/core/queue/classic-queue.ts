@@ -114,12 +114,10 @@ export class ClassicQueue implements Queue, TurnTask {
 
   addConsumer(consumer: Consumer): void {
     const dispatcher = this.#dispatcher;
-    const refused = dispatcher.hasExclusive || (consumer.exclusive && (dispatcher.count > 0 || dispatcher.singleActive));
+    const refused =
+      dispatcher.hasExclusive || (consumer.exclusive && (dispatcher.count > 0 || dispatcher.singleActive));
     if (refused) {
-      throw new BrokerError(
-        'access-refused',
-        `queue '${this.name}' in vhost '${this.#host.name}' in exclusive use`,
-      );
+      throw new BrokerError('access-refused', `queue '${this.name}' in vhost '${this.#host.name}' in exclusive use`);
     }
     dispatcher.add(consumer);
     this.wake();

@@ -20,12 +20,12 @@ import { type ConfirmSink, ConfirmTracker } from '../shared/confirm-tracker.js';
 import { DeliveryLedger, type DeliverySource, type SettlementSink } from '../shared/delivery-ledger.js';
 import { ChannelPrefetch } from '../shared/prefetch.js';
 import type { SettlementKind, Transaction } from '../shared/transaction.js';
-import { AmqpConsumer, GetSource, type ReplyConsumer } from './amqp-consumer.js';
+import { type AmqpConsumer, GetSource, type ReplyConsumer } from './amqp-consumer.js';
 import type { Publishing } from './content.js';
 import type { AmqpEnvironment } from './environment.js';
 import type { FrameOutput } from './frame-output.js';
-import type { Capabilities } from './handshake.js';
 import { dispatchMethod } from './handlers/dispatch.js';
+import type { Capabilities } from './handshake.js';
 import { Publisher } from './publisher.js';
 import { type AmqpError, toAmqpError } from './reply-codes.js';
 

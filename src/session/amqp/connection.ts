@@ -3,7 +3,7 @@
  * its own (framing, sequence, limits) are hard; those of channels come from `channel.ts`.
  */
 import { FrameType } from '../../../protocol/amqp/constants.gen.js';
-import { describePayload, FrameError, printBinary } from '../../../protocol/amqp/errors.js';
+import { describePayload, FrameError, undecodable } from '../../../protocol/amqp/errors.js';
 import { FrameParser, type FrameSink } from '../../../protocol/amqp/frame-parser.js';
 import {
   decodeConnectionUpdateSecret,
@@ -279,18 +279,9 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
       this.#onConnectionMethod(id, new ByteReader(bytes, start + 4, end));
     } catch (error) {
       this.#failed(
-        error instanceof MalformedError
-          ? new FrameError(
-              'frame-error',
-              error.message.startsWith('Malformed UTF-8')
-                ? error.message
-                : `cannot decode ${printBinary(bytes.subarray(start + 4, end))}`,
-              id >>> 16,
-              id & 0xffff,
-            )
-          : error,
-        // RabbitMQ reports what it offered, not the answer to it.
-        id === MethodId.ConnectionTuneOk ? MethodId.ConnectionTune : id,
+        error instanceof MalformedError ? undecodable(error, id, bytes, start + 4, end) : error,
+        // In the handshake RabbitMQ reports what it offered, not the answer to it.
+        id === MethodId.ConnectionTuneOk && this.#state === 'handshake' ? MethodId.ConnectionTune : id,
       );
     }
   }

@@ -5,11 +5,11 @@ import type { Authenticator } from '../../auth/authenticator.js';
 import type { User } from '../../auth/user-store.js';
 import type { VirtualHostAccess } from '../../auth/virtual-host-access.js';
 import type { Clock } from '../../clock.js';
+import type { FieldTable } from '../../core/field-value.js';
 import type { QueueOwner } from '../../core/queue/queue.js';
 import type { Turn } from '../../core/turn.js';
 import type { Logger } from '../../logger.js';
 import type { HeartbeatMonitor } from '../../net/heartbeat.js';
-import type { FieldTable } from '../../core/field-value.js';
 import type { Durability } from '../shared/durability.js';
 import type { Alarms } from '../shared/flow-control.js';
 

@@ -3,8 +3,8 @@
  * `writer` (the generated functions), content through `content`. `touch` must follow every write.
  */
 import { ByteWriter } from '../../../protocol/byte-writer.js';
-import type { RecordReader } from '../../core/log/record.js';
 import { copyBytes } from '../../core/log/copy-bytes.js';
+import type { RecordReader } from '../../core/log/record.js';
 import { type Turn, TurnPhase, type TurnTask } from '../../core/turn.js';
 import type { Transport } from '../../net/transport.js';
 

@@ -1,10 +1,16 @@
 /**
  * basic.publish of one channel: route cache, checks, enqueue, return and confirm. The hot path of the broker.
  */
-import { FrameError, printBinary } from '../../../protocol/amqp/errors.js';
-import { decodeBasicPublish, MethodId, writeBasicReturn } from '../../../protocol/amqp/methods.gen.js';
+import { undecodable } from '../../../protocol/amqp/errors.js';
+import {
+  type BasicPublish,
+  decodeBasicPublish,
+  MethodId,
+  writeBasicReturn,
+} from '../../../protocol/amqp/methods.gen.js';
 import { ByteReader } from '../../../protocol/byte-reader.js';
 import { copyRange } from '../../../protocol/copy-range.js';
+import { MalformedError } from '../../../protocol/errors.js';
 import { RecordSource } from '../../core/log/record.js';
 import { PublishOutcome } from '../../core/queue/queue.js';
 import { BrokerError } from '../../errors.js';
@@ -48,8 +54,7 @@ export class Publisher {
     if (bodySize > this.#maxMessageSize) throw this.#tooLarge(bodySize);
     const channel = this.#channel;
     const access = channel.access;
-    const route =
-      this.#routes.find(args, argsStart, argsEnd, access.epoch) ?? this.#resolve(args, argsStart, argsEnd);
+    const route = this.#routes.find(args, argsStart, argsEnd, access.epoch) ?? this.#resolve(args, argsStart, argsEnd);
     const source = this.#source;
     source.properties = properties;
     source.propertiesStart = propertiesStart;
@@ -110,13 +115,7 @@ export class Publisher {
   }
 
   #resolve(args: Uint8Array, start: number, end: number): CachedRoute {
-    const reader = new ByteReader(args, start, end);
-    const { exchange: name, routingKey, mandatory, immediate } = decodeBasicPublish(reader);
-    if (reader.remaining() > 0) {
-      const { BasicPublish } = MethodId;
-      const text = `cannot decode ${printBinary(args.subarray(start, end))}`;
-      throw new FrameError('frame-error', text, BasicPublish >>> 16, BasicPublish & 0xffff);
-    }
+    const { exchange: name, routingKey, mandatory, immediate } = this.#decode(args, start, end);
     if (immediate) throw new BrokerError('not-implemented', 'immediate=true');
     const { access } = this.#channel;
     const exchange = access.exchangeToPublish(name);
@@ -134,6 +133,17 @@ export class Publisher {
     };
     this.#routes.add(route);
     return route;
+  }
+
+  #decode(args: Uint8Array, start: number, end: number): BasicPublish {
+    try {
+      const reader = new ByteReader(args, start, end);
+      const method = decodeBasicPublish(reader);
+      if (reader.remaining() > 0) throw new MalformedError('data after the arguments');
+      return method;
+    } catch (error) {
+      throw error instanceof MalformedError ? undecodable(error, MethodId.BasicPublish, args, start, end) : error;
+    }
   }
 
   #tooLarge(size: number): BrokerError {

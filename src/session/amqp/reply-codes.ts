@@ -1,8 +1,9 @@
 /**
  * How an error reads on the wire: reply code, text and scope (SEMANTICS 1.11). The one place that knows.
  */
-import { MalformedError } from '../../../protocol/errors.js';
+
 import { FrameError } from '../../../protocol/amqp/errors.js';
+import { MalformedError } from '../../../protocol/errors.js';
 import { BrokerError, type BrokerErrorKind } from '../../errors.js';
 
 export interface AmqpError {
@@ -41,23 +42,19 @@ const ELLIPSIS = '...';
 export function toAmqpError(error: unknown, method: number): AmqpError {
   if (error instanceof BrokerError) {
     const [code, name, hard] = CODES[error.kind];
-    return {
-      code,
-      text: fit(`${name} - ${error.message}`),
-      hard,
-      classId: method >>> 16,
-      methodId: method & 0xffff,
-    };
+    // RabbitMQ names no method for what it calls its own failure.
+    const ids = error.kind === 'internal-error' ? 0 : method;
+    return { code, text: cutToFit(`${name} - ${error.message}`), hard, classId: ids >>> 16, methodId: ids & 0xffff };
   }
   if (error instanceof FrameError) {
     const [code, name] = CODES[error.kind];
     const { classId, methodId } = error;
-    return { code, text: fit(`${name} - ${error.message}`), hard: true, classId, methodId };
+    return { code, text: cutToFit(`${name} - ${error.message}`), hard: true, classId, methodId };
   }
   if (error instanceof MalformedError) {
     return {
       code: 501,
-      text: fit(`FRAME_ERROR - ${error.message}`),
+      text: cutToFit(`FRAME_ERROR - ${error.message}`),
       hard: true,
       classId: method >>> 16,
       methodId: method & 0xffff,
@@ -67,7 +64,7 @@ export function toAmqpError(error: unknown, method: number): AmqpError {
 }
 
 /** Cuts a text to what a short string holds, at a whole character. */
-function fit(text: string): string {
+function cutToFit(text: string): string {
   const bytes = Buffer.from(text);
   if (bytes.length <= LONGEST_TEXT_BYTES) return text;
   let end = LONGEST_TEXT_BYTES - ELLIPSIS.length;

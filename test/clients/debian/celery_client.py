@@ -21,7 +21,7 @@ WORKER = f'worker@{NAME}'
 def start_worker():
     arguments = ['-A', 'celery_tasks', 'worker', '--pool=solo', '--loglevel=ERROR', '-n', WORKER]
     worker = subprocess.Popen([sys.executable, '-m', 'celery', *arguments], cwd=os.path.dirname(__file__) or '.',
-                              stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                              stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 2 * LIMIT_SECONDS
     while not app.control.ping([WORKER], timeout=1):
         if worker.poll() is not None or time.monotonic() > deadline:
@@ -35,6 +35,7 @@ def stop_worker(worker):
     with app.connection_for_write() as connection:
         channel = connection.default_channel
         channel.queue_delete(NAME)
+        channel.queue_delete(app.thread_oid)
         for exchange in (NAME, f'{NAME}.pidbox', f'reply.{NAME}.pidbox', f'{NAME}.events'):
             channel.exchange_delete(exchange)
 

@@ -1,7 +1,7 @@
 /**
  * From a method's id to its handler. Methods that are valid but not for a server have none and are refused.
  */
-import { FrameError, printBinary } from '../../../../protocol/amqp/errors.js';
+import { undecodable } from '../../../../protocol/amqp/errors.js';
 import { decodeMethod, MethodId } from '../../../../protocol/amqp/methods.gen.js';
 import { ByteReader } from '../../../../protocol/byte-reader.js';
 import { MalformedError } from '../../../../protocol/errors.js';
@@ -40,7 +40,7 @@ export function dispatchMethod(channel: Channel, id: number, bytes: Uint8Array, 
     return;
   }
   try {
-    if (channel.state === 'closing' && id !== MethodId.ChannelClose && id !== MethodId.ChannelCloseOk) {
+    if (channel.state === 'closing' && !isHeardWhileClosing(id)) {
       // Ignored, but still checked: the frames of a closing channel must be well-formed.
       decodeMethod(id, new ByteReader(bytes, start, end));
       return;
@@ -51,10 +51,12 @@ export function dispatchMethod(channel: Channel, id: number, bytes: Uint8Array, 
     handler(channel, reader);
   } catch (error) {
     if (!(error instanceof MalformedError)) throw error;
-    const utf8 = error.message.startsWith('Malformed UTF-8');
-    const text = utf8 ? error.message : `cannot decode ${printBinary(bytes.subarray(start, end))}`;
-    throw new FrameError('frame-error', text, id >>> 16, id & 0xffff);
+    throw undecodable(error, id, bytes, start, end);
   }
+}
+
+function isHeardWhileClosing(id: number): boolean {
+  return id === MethodId.ChannelClose || id === MethodId.ChannelCloseOk || id === MethodId.ChannelOpen;
 }
 
 function readTag(bytes: Uint8Array, at: number): number {
