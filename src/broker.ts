@@ -29,11 +29,12 @@ import { MemoryDefinitionStore, MemoryMessageStore } from './store/memory-store.
 
 /** The RabbitMQ release whose behaviour clients may expect; some of them parse it. */
 const ANNOUNCED_VERSION = '4.1.0';
+const ADDRESS_MISSING = ['EADDRNOTAVAIL', 'EAFNOSUPPORT'];
 const LOOPBACK_HOSTS = ['127.0.0.1', '::1'];
 
 /** A running broker. */
 export interface Broker {
-  /** `amqp://user:password@host:port/`, ready to paste into a client. */
+  /** `amqp://user:password@host:port`, ready to paste into a client. */
   readonly amqpUrl: string;
   readonly amqpPort: number;
   /** Connections open now. */
@@ -100,8 +101,9 @@ class RunningBroker implements Broker {
     const first = hosts?.[0] ?? '127.0.0.1';
     const host = first === '0.0.0.0' || first === '::' ? '127.0.0.1' : first.includes(':') ? `[${first}]` : first;
     const credentials = `${encodeURIComponent(defaultUser)}:${encodeURIComponent(defaultPassword)}`;
-    const path = defaultVirtualHost === '/' ? '' : encodeURIComponent(defaultVirtualHost);
-    return `amqp://${credentials}@${host}:${this.amqpPort}/${path}`;
+    // A URL that ends in '/' names the virtual host '' to librabbitmq, bunny and the Java client.
+    const path = defaultVirtualHost === '/' ? '' : `/${encodeURIComponent(defaultVirtualHost)}`;
+    return `amqp://${credentials}@${host}:${this.amqpPort}${path}`;
   }
 
   get connectionCount(): number {
@@ -208,13 +210,12 @@ class RunningBroker implements Broker {
       try {
         await this.#listener.listen(host, this.amqpPort);
       } catch (error) {
-        if (hosts !== undefined || !isAddressMissing(error)) throw error;
+        const code = error instanceof Error && 'code' in error ? String(error.code) : '';
+        // By default the second address is a courtesy: a machine may lack it, and a port that was free on the first
+        // may be taken there.
+        const optional = hosts === undefined && (ADDRESS_MISSING.includes(code) || amqpPort === 0);
+        if (!optional) throw error;
       }
     }
   }
-}
-
-function isAddressMissing(error: unknown): boolean {
-  const code = error instanceof Error && 'code' in error ? error.code : undefined;
-  return code === 'EADDRNOTAVAIL' || code === 'EAFNOSUPPORT';
 }

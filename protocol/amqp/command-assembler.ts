@@ -86,7 +86,7 @@ export class CommandAssembler {
       );
     }
     const weight = ((bytes[start + 2] as number) << 8) | (bytes[start + 3] as number);
-    if (weight !== 0) throw new FrameError('frame-error', `content header with weight ${weight}`);
+    if (weight !== 0) throw this.#error('unexpected-frame', `expected content header of weight 0, got ${weight}`);
     this.bodySize = readU32(bytes, start + 4) * 0x1_0000_0000 + readU32(bytes, start + 8);
     if (this.bodySize > LARGEST_BODY_BYTES) {
       throw this.#error(

@@ -10,7 +10,7 @@ import { type FieldTable, type FieldValue, lookUp } from '../core/field-value.js
 import type { RecordReader, RecordSource } from '../core/log/record.js';
 import { describeExchange, describeQueue, generatedName, stripLineBreaks } from '../core/names.js';
 import type { MessageTarget, PublishOutcome, Queue, QueueOptions, QueueOwner } from '../core/queue/queue.js';
-import type { ReplyQueue } from '../core/reply-queues.js';
+import { isReplyName, type ReplyQueue } from '../core/reply-queues.js';
 import type { RouteWalk } from '../core/router.js';
 import type { DestinationName, VirtualHost } from '../core/virtual-host.js';
 import { BrokerError } from '../errors.js';
@@ -55,7 +55,7 @@ export class VirtualHostAccess {
     }
     this.#refuseDefaultExchange(name);
     this.#check('configure', 'exchange', name);
-    if (this.#host.findExchange(name) === undefined) this.#checkAlternate(name, options);
+    if (this.#host.isNewExchange(name)) this.#checkAlternate(name, options);
     this.#host.declareExchange(name, type, options);
   }
 
@@ -171,6 +171,9 @@ export class VirtualHostAccess {
   #checkBinding(source: string, to: DestinationName): void {
     if (to.kind === 'exchange') this.#refuseDefaultExchange(to.name);
     this.#refuseDefaultExchange(source);
+    if (to.kind === 'queue' && isReplyName(to.name)) {
+      throw new BrokerError('access-refused', 'cannot bind or unbind to a volatile (direct reply-to) queue');
+    }
     this.#check('write', to.kind, to.name);
     this.#check('read', 'exchange', source);
   }

@@ -106,15 +106,19 @@ export class VirtualHost implements QueueHost {
     return exchange;
   }
 
+  /** True when a declaration would create the exchange. Throws for a reserved name that is not there. */
+  isNewExchange(name: string): boolean {
+    if (this.#exchanges.has(name)) return false;
+    if (!isReserved(name)) return true;
+    throw new BrokerError('access-refused', `exchange name '${name}' contains reserved prefix 'amq.*'`);
+  }
+
   /** Creates the exchange, or checks that the one of that name is equivalent. */
   declareExchange(name: string, typeName: string, options: ExchangeOptions): Exchange {
-    const existing = this.#exchanges.get(name);
-    if (existing !== undefined) {
+    if (!this.isNewExchange(name)) {
+      const existing = this.exchange(name);
       this.#assertEquivalentExchange(existing, typeName, options);
       return existing;
-    }
-    if (isReserved(name)) {
-      throw new BrokerError('access-refused', `exchange name '${name}' contains reserved prefix 'amq.*'`);
     }
     const exchange = this.#createExchange(name, typeName, options);
     this.#exchanges.set(name, exchange);

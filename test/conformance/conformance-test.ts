@@ -25,7 +25,8 @@ interface Conformance {
 }
 
 export const test = base.extend<Conformance>({
-  connect: async ({ task: _ }, use) => {
+  // `unique` comes first to be cleaned up last: what an exclusive queue leaves to delete is known when its owner is gone.
+  connect: async ({ unique: _ }, use) => {
     const opened: WireClient[] = [];
     await use(async (options) => {
       const client = await WireClient.connect(await brokerUrl(), options);

@@ -96,6 +96,18 @@ describe('exchange.declare', () => {
     await client.expectChannelClose(1, 406, inequivalent('type', 'amq.direct', 'topic', 'direct'), [40, 10]);
   });
 
+  test('looks at the name before the arguments', async ({ client }) => {
+    const args = table({ 'alternate-exchange': 5 });
+    client.send(1, { name: 'exchange.declare', exchange: 'amq.mine', type: 'direct', arguments: args });
+    await client.expect(1, 'channel.close', { replyCode: 403, replyText: /reserved prefix/ });
+  });
+
+  test('compares the type before the flags', async ({ client, unique }) => {
+    const exchange = await declareExchange(client, { exchange: unique('x') });
+    client.send(1, { name: 'exchange.declare', exchange, type: 'topic', durable: true, internal: true });
+    await client.expectChannelClose(1, 406, inequivalent('type', exchange, 'topic', 'direct'), [40, 10]);
+  });
+
   test('takes carriage returns and line feeds out of the name', async ({ client, unique }) => {
     const exchange = unique('x');
     await declareExchange(client, { exchange: `${exchange.slice(0, 5)}\r\n${exchange.slice(5)}\n` });

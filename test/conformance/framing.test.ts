@@ -134,6 +134,11 @@ describe('the order of frames', () => {
     await client.expectConnectionClose(505, text, [60, 40]);
   });
 
+  test('a content header with a weight is unexpected', async ({ client }) => {
+    client.raw(Buffer.concat([publishTo('q'), headerFrame(1, { bodySize: 0, weight: 1 })]));
+    await client.expectConnectionClose(505, /^UNEXPECTED_FRAME - /, [60, 40]);
+  });
+
   test.for([
     ['a method', methodFrame(1, { name: 'basic.qos' })],
     ['a content header', headerFrame(1, { bodySize: 1 })],

@@ -77,6 +77,24 @@ export const knownDifferences = [
     ours: 'looks at it after them',
     reason: 'the order changed in 3.13',
   },
+  {
+    id: 'reply-to-mandatory',
+    rabbit3: 'delivers a mandatory reply to amq.rabbitmq.reply-to and returns it as well',
+    ours: 'delivers it',
+    reason: 'taken for routed since 4.2',
+  },
+  {
+    id: 'reply-to-delivery-tags',
+    rabbit3: 'gives a direct reply the next delivery tag and does not count it',
+    ours: 'counts it',
+    reason: 'a queue of its own since 4.2',
+  },
+  {
+    id: 'reply-to-binding',
+    rabbit3: 'does not find amq.rabbitmq.reply-to names when binding',
+    ours: 'refuses to bind them with 403',
+    reason: 'said so since 4.2',
+  },
 ] as const satisfies readonly KnownDifference[];
 
 export type DifferenceId = (typeof knownDifferences)[number]['id'];

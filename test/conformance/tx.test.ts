@@ -115,7 +115,7 @@ describe('publishing in a transaction', () => {
     const queue = await exclusiveQueue(client);
     await selectTx(client);
     client.publish(2, { routingKey: queue, body: 'outside' });
-    await client.rpc(2, { name: 'queue.declare', queue, passive: true }, 'queue.declare-ok', { messageCount: 1 });
+    await expectQueue(client, queue, { ready: 1 }, 2);
   });
 });
 

@@ -28,5 +28,6 @@ export async function stopBroker(): Promise<void> {
 async function start(): Promise<RunningBroker> {
   // Imported late, so that the tests run against another broker whatever state ours is in.
   const { startBroker } = await import('../../src/index.js');
-  return startBroker({ port: 0 });
+  // Tests provoke warnings by the hundred.
+  return startBroker({ port: 0, logLevel: 'error' });
 }

@@ -11,18 +11,14 @@ import type { MessageProperties } from '../../protocol/amqp/properties.js';
 import { ByteWriter } from '../../protocol/byte-writer.js';
 import {
   bodyFrame,
-  type ContentHeader,
-  type Frame,
-  FrameCutter,
   frame,
   headerFrame,
   type MethodNamed,
   methodFrame,
   PROTOCOL_HEADER,
-  readContentHeader,
-  readMethod,
   type Sendable,
 } from './wire-frames.js';
+import { type Content, describeItem, type Item, show, TIMEOUT_MS, WireInbox } from './wire-inbox.js';
 
 export interface WireOptions {
   /** false: a socket on which nothing was sent yet. */
@@ -50,13 +46,6 @@ export interface Publication {
   readonly bodyFrames?: readonly Uint8Array[];
 }
 
-export interface Content {
-  readonly properties: MessageProperties;
-  readonly propertyBytes: Buffer;
-  readonly body: Buffer;
-  readonly bodyFrameSizes: readonly number[];
-}
-
 type ContentMethodName = 'basic.return' | 'basic.deliver' | 'basic.get-ok';
 export type Received<N extends Method['name']> = MethodNamed<N> & (N extends ContentMethodName ? Content : unknown);
 
@@ -66,22 +55,7 @@ export type Expected<N extends Method['name']> = {
     | (MethodNamed<N>[K] extends string ? RegExp : never);
 };
 
-type Item = Method & Partial<Content>;
-
-interface Assembly {
-  readonly method: Method;
-  header?: ContentHeader;
-  readonly chunks: Buffer[];
-}
-
-interface Waiter {
-  readonly resolve: () => void;
-  readonly timer: NodeJS.Timeout;
-}
-
-const TIMEOUT_MS = 5_000;
-const LOG_LENGTH = 60;
-export const ALL_CAPABILITIES = {
+const ALL_CAPABILITIES = {
   authentication_failure_close: true,
   consumer_cancel_notify: true,
   'connection.blocked': true,
@@ -92,19 +66,12 @@ export const ALL_CAPABILITIES = {
 export class WireClient {
   serverProperties: FieldTable = [];
   offered: MethodNamed<'connection.tune'> | undefined;
-  heartbeatsReceived = 0;
 
   private readonly socket: Socket;
+  private readonly inbox: WireInbox;
   private readonly options: WireOptions & { readonly username: string; readonly password: string };
   private frameMax = 4096;
-  private readonly inboxes = new Map<number, Item[]>();
-  private readonly assemblies = new Map<number, Assembly>();
-  private readonly protocolHeaders: Buffer[] = [];
-  private readonly log: string[] = [];
-  private readonly waiters = new Set<Waiter>();
-  private failure: Error | undefined;
   private established = false;
-  private ended = false;
 
   static async connect(url: string, options: WireOptions = {}): Promise<WireClient> {
     const { hostname, port, username, password, pathname } = new URL(url);
@@ -126,24 +93,7 @@ export class WireClient {
   private constructor(socket: Socket, options: WireClient['options']) {
     this.socket = socket;
     this.options = options;
-    const cutter = new FrameCutter(
-      (incoming) => this.accept(incoming),
-      (bytes) => this.protocolHeaders.push(bytes),
-    );
-    socket.on('data', (chunk) => {
-      try {
-        cutter.push(chunk);
-      } catch (error) {
-        this.failure = error as Error;
-      }
-      this.wake();
-    });
-    socket.on('error', (error) => this.log.push(`socket error: ${error.message}`));
-    socket.on('close', () => {
-      this.ended = true;
-      this.log.push('socket closed');
-      this.wake();
-    });
+    this.inbox = new WireInbox(socket);
   }
 
   /** `3.10.8`, as the broker announced it. */
@@ -250,20 +200,21 @@ export class WireClient {
     fields: Expected<N> = {} as Expected<N>,
   ): Promise<Received<N>> {
     const item = await this.next(channel, `${name} ${show(fields)}`);
-    if (item.name !== name) throw this.unexpected(`expected ${name} on channel ${channel}, got ${describeItem(item)}`);
+    if (item.name !== name)
+      throw this.inbox.unexpected(`expected ${name} on channel ${channel}, got ${describeItem(item)}`);
     for (const [key, wanted] of Object.entries(fields)) {
       const actual = (item as unknown as Record<string, unknown>)[key];
       const matches = wanted instanceof RegExp ? wanted.test(String(actual)) : actual === wanted;
-      if (!matches) throw this.unexpected(`expected ${name} with ${key} = ${show(wanted)}, got ${describeItem(item)}`);
+      if (!matches)
+        throw this.inbox.unexpected(`expected ${name} with ${key} = ${show(wanted)}, got ${describeItem(item)}`);
     }
     return item as Received<N>;
   }
 
   /** The next method on the channel, whichever it is. */
   async next(channel: number, wanted = 'a method'): Promise<Item> {
-    const inbox = this.inbox(channel);
-    await this.until(() => inbox.length > 0, `${wanted} on channel ${channel}`);
-    return inbox.shift() as Item;
+    await this.inbox.until(() => this.inbox.on(channel).length > 0, `${wanted} on channel ${channel}`);
+    return this.inbox.on(channel).shift() as Item;
   }
 
   /**
@@ -271,25 +222,26 @@ export class WireClient {
    * the queue that would send, and over channel `via` when this channel cannot answer.
    */
   async expectNothing(channel: number, { queue, via = channel }: { queue?: string; via?: number } = {}): Promise<void> {
-    const before = this.inbox(channel).length;
-    if (before === 0) {
+    if (this.inbox.on(channel).length === 0) {
       if (queue !== undefined) this.send(via, { name: 'queue.declare', queue, passive: true });
       // access.request has no effect and is always answered.
       this.send(via, { name: 'access.request' });
-      await this.until(() => this.inbox(via).some((item) => item.name === 'access.request-ok'), 'access.request-ok');
+      await this.inbox.until(
+        () => this.inbox.on(via).some((item) => item.name === 'access.request-ok'),
+        'access.request-ok',
+      );
     }
     const isProbe = ({ name }: Item) =>
       name === 'access.request-ok' || (queue !== undefined && name === 'queue.declare-ok');
-    const rest = this.inbox(via).filter((item) => !isProbe(item));
-    this.inboxes.set(via, rest);
-    const stray = this.inbox(channel)[0];
-    if (stray !== undefined)
-      throw this.unexpected(`expected nothing on channel ${channel}, got ${describeItem(stray)}`);
+    this.inbox.discard(via, isProbe);
+    const stray = this.inbox.on(channel)[0];
+    if (stray === undefined) return;
+    throw this.inbox.unexpected(`expected nothing on channel ${channel}, got ${describeItem(stray)}`);
   }
 
   async expectProtocolHeader(): Promise<Buffer> {
-    await this.until(() => this.protocolHeaders.length > 0, 'a protocol header');
-    return this.protocolHeaders.shift() as Buffer;
+    await this.inbox.until(() => this.inbox.protocolHeaders.length > 0, 'a protocol header');
+    return this.inbox.protocolHeaders.shift() as Buffer;
   }
 
   /** A channel.close with exactly this, answered: the channel number is free afterwards. */
@@ -315,35 +267,34 @@ export class WireClient {
   }
 
   async expectHeartbeat(timeoutMs: number): Promise<void> {
-    const before = this.heartbeatsReceived;
-    await this.until(() => this.heartbeatsReceived > before, 'a heartbeat', timeoutMs);
+    const before = this.inbox.heartbeats;
+    await this.inbox.until(() => this.inbox.heartbeats > before, 'a heartbeat', timeoutMs);
   }
 
   /** The peer ended the connection. */
   async closed(timeoutMs = TIMEOUT_MS): Promise<void> {
-    await this.until(() => this.ended, 'the end of the connection', timeoutMs);
+    await this.inbox.until(() => this.inbox.ended, 'the end of the connection', timeoutMs);
   }
 
   /** The peer ended the connection, or said that it shall end: whichever comes first, all is over when this returns. */
   async hardEnd(): Promise<void> {
     const isClose = ({ name }: Item) => name === 'connection.close';
-    await this.until(() => this.ended || this.inbox(0).some(isClose), 'connection.close or the end');
-    if (this.ended) return;
+    await this.inbox.until(() => this.inbox.ended || this.inbox.on(0).some(isClose), 'connection.close or the end');
+    if (this.inbox.ended) return;
     this.send(0, { name: 'connection.close-ok' });
     await this.closed();
   }
 
-  /** Nothing at all came since the handshake (or since the last expectation). */
+  /** Nothing came that no expectation took. */
   get isSilent(): boolean {
-    return this.protocolHeaders.length === 0 && [...this.inboxes.values()].every((inbox) => inbox.length === 0);
+    return this.inbox.isEmpty;
   }
 
   /** Leaves in an orderly way, whatever came meanwhile: when it returns, the broker has cleaned up after it. */
   async close(): Promise<void> {
-    if (this.established && !this.ended) {
+    if (this.established && !this.inbox.ended && !this.inbox.closeAnswered) {
       this.send(0, { name: 'connection.close', replyCode: 200, replyText: 'done' });
-      const isClosed = () => this.ended || this.inbox(0).some((item) => item.name === 'connection.close-ok');
-      await this.until(isClosed, 'connection.close-ok');
+      await this.inbox.until(() => this.inbox.ended || this.inbox.closeAnswered, 'connection.close-ok');
     }
     this.destroy();
   }
@@ -357,85 +308,6 @@ export class WireClient {
     const size = this.frameMax - 8;
     const count = Math.ceil(body.length / size);
     return Array.from({ length: count }, (_, index) => body.subarray(index * size, (index + 1) * size));
-  }
-
-  private accept(incoming: Frame): void {
-    const { type, channel, payload } = incoming;
-    if (type === FrameType.heartbeat) this.heartbeatsReceived += 1;
-    else if (type === FrameType.method) this.acceptMethod(channel, readMethod(payload));
-    else this.acceptContent(incoming);
-  }
-
-  private acceptMethod(channel: number, method: Method): void {
-    if (isContentMethod(method)) this.assemblies.set(channel, { method, chunks: [] });
-    else this.deliver(channel, method);
-  }
-
-  private acceptContent({ type, channel, payload }: Frame): void {
-    const assembly = this.assemblies.get(channel);
-    if (assembly === undefined) throw new Error(`a content frame of type ${type} on channel ${channel}, out of order`);
-    if (type === FrameType.header) assembly.header = readContentHeader(payload);
-    else assembly.chunks.push(payload);
-    const { header, chunks, method } = assembly;
-    if (header === undefined) throw new Error(`a body on channel ${channel} without its header`);
-    const body = Buffer.concat(chunks);
-    if (body.length < header.bodySize) return;
-    this.assemblies.delete(channel);
-    const { properties, propertyBytes } = header;
-    this.deliver(channel, {
-      ...method,
-      properties,
-      propertyBytes,
-      body,
-      bodyFrameSizes: chunks.map((chunk) => chunk.length),
-    });
-  }
-
-  private deliver(channel: number, item: Item): void {
-    this.inbox(channel).push(item);
-    this.log.push(`${channel}: ${describeItem(item)}`);
-  }
-
-  private inbox(channel: number): Item[] {
-    let inbox = this.inboxes.get(channel);
-    if (inbox === undefined) {
-      inbox = [];
-      this.inboxes.set(channel, inbox);
-    }
-    return inbox;
-  }
-
-  private async until(holds: () => boolean, wanted: string, timeoutMs = TIMEOUT_MS): Promise<void> {
-    const deadline = Date.now() + timeoutMs;
-    while (!holds()) {
-      if (this.failure !== undefined) throw this.failure;
-      if (this.ended) throw this.unexpected(`the connection ended before ${wanted}`);
-      const left = deadline - Date.now();
-      if (left <= 0) throw this.unexpected(`no ${wanted} within ${timeoutMs} ms`);
-      await this.somethingNew(left);
-    }
-  }
-
-  private somethingNew(timeoutMs: number): Promise<void> {
-    return new Promise((resolve) => {
-      const waiter: Waiter = { resolve, timer: setTimeout(() => this.release(waiter), timeoutMs) };
-      this.waiters.add(waiter);
-    });
-  }
-
-  private release(waiter: Waiter): void {
-    clearTimeout(waiter.timer);
-    this.waiters.delete(waiter);
-    waiter.resolve();
-  }
-
-  private wake(): void {
-    for (const waiter of [...this.waiters]) this.release(waiter);
-  }
-
-  private unexpected(message: string): Error {
-    const log = this.log.slice(-LOG_LENGTH).join('\n  ');
-    return new Error(`${message}\nreceived so far, channel by channel number:\n  ${log || '(nothing)'}`);
   }
 }
 
@@ -451,28 +323,4 @@ export function amqplainResponse(username: string, password: string): Uint8Array
     writer.longstr(value);
   }
   return writer.finished();
-}
-
-function isContentMethod(method: Method): boolean {
-  return method.name === 'basic.deliver' || method.name === 'basic.return' || method.name === 'basic.get-ok';
-}
-
-function describeItem(item: Item): string {
-  const { name, propertyBytes, bodyFrameSizes, ...rest } = item;
-  if (name === 'connection.start') return name;
-  return `${name} ${show(rest)}`;
-}
-
-function show(value: unknown): string {
-  if (value instanceof RegExp) return String(value);
-  return JSON.stringify(value, (_key, inner: unknown) => {
-    if (typeof inner === 'bigint') return `${inner}n`;
-    if (inner instanceof RegExp) return String(inner);
-    if (isSerializedBuffer(inner)) return Buffer.from(inner.data).toString('latin1').slice(0, 60);
-    return inner;
-  });
-}
-
-function isSerializedBuffer(value: unknown): value is { data: number[] } {
-  return typeof value === 'object' && value !== null && (value as { type?: unknown }).type === 'Buffer';
 }

@@ -61,7 +61,12 @@ export class AmqpConsumer implements Consumer, DeliverySource {
       channel.prefetch.delivered();
       this.#unacked++;
     }
-    this.#output.deliver(this.#prefix, tag, record);
+    try {
+      this.#output.deliver(this.#prefix, tag, record);
+    } catch (error) {
+      // One peer's failure must not end the turn for the others.
+      channel.fail(error, 0);
+    }
   }
 
   released(tag: number): void {

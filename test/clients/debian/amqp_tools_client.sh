@@ -110,8 +110,6 @@ publish_with_properties() {
     --header='key: value' --body=body && equal "$(tool get --queue="$1")" body
 }
 
-consume() { tool consume --queue="$1" --count="$2" "${@:3}"; }
-
 scenario-consume() { with_queue consume_in_order; }
 consume_in_order() {
   printf '1\n2\n3\n' | tool publish --line-buffered --routing-key="$1"
@@ -190,7 +188,7 @@ error-405() {
   done
   refused 'RESOURCE_LOCKED - cannot obtain exclusive access' get --queue="$queue"
   result=$?
-  kill "$owner"
+  kill "$owner" 2>/dev/null
   wait "$owner"
   return $result
 }
@@ -205,6 +203,7 @@ unsupported_reason() {
 
 failed=0
 while IFS= read -r name; do
+  [[ " ${LEAVE_OUT:-} " == *" $name "* ]] && continue
   run=$name
   [ "$name" = consume ] && run=scenario-consume
   if ! declare -F "$run" >/dev/null; then

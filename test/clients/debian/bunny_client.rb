@@ -8,6 +8,7 @@ class Scenarios < ScenarioSession
   include MessageScenarios
 
   def connect
+    Bunny.new(ADDRESS.to_s).start.close
     capabilities = @session.server_capabilities
     %w[publisher_confirms exchange_exchange_bindings basic.nack consumer_cancel_notify].each do |name|
       equal([name, capabilities[name]], [name, true])
@@ -160,7 +161,8 @@ end
 
 scenarios = Scenarios.new
 failed = 0
-JSON.parse(File.read(File.join(__dir__, '..', 'scenarios.json'))).each_key do |name|
+names = JSON.parse(File.read(File.join(__dir__, '..', 'scenarios.json'))).keys
+(names - ENV.fetch('LEAVE_OUT', '').split).each do |name|
   Timeout.timeout(2 * LIMIT_SECONDS) do
     scenarios.public_send(name.tr('-', '_'))
     scenarios.close_channels

@@ -71,6 +71,7 @@ class Session:
     # Connecting
 
     def connect(self):
+        self.client.try_url(self.address.given)
         properties = self.connection.server_properties
         holds(properties['version'].count('.') >= 2, f'version {properties["version"]}')
         for capability in ('publisher_confirms', 'basic.nack', 'consumer_cancel_notify'):

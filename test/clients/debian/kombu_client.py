@@ -23,6 +23,8 @@ def refused(code, text, operation):
 
 
 def connect():
+    with Connection(address.given) as own:
+        own.connect()
     properties = connection.connection.server_properties
     holds(properties['capabilities']['consumer_cancel_notify'], 'no consumer_cancel_notify')
 

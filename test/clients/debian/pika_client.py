@@ -150,6 +150,10 @@ class Pika:
     connect = staticmethod(Connection)
 
     @staticmethod
+    def try_url(url):
+        pika.BlockingConnection(pika.URLParameters(url)).close()
+
+    @staticmethod
     def refusal(address, **change):
         try:
             Connection(address, **change)

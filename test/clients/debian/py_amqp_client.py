@@ -148,6 +148,10 @@ class PyAmqp:
     connect = staticmethod(Connection)
 
     @staticmethod
+    def try_url(_url):
+        """py-amqp takes no URLs."""
+
+    @staticmethod
     def refusal(address, **change):
         try:
             Connection(address, **change)

@@ -26,7 +26,7 @@ import { REPLY_TO } from '../../../core/reply-queues.js';
 import { BrokerError } from '../../../errors.js';
 import { AmqpConsumer, ReplyConsumer } from '../amqp-consumer.js';
 import type { Channel } from '../channel.js';
-import { consumerPriority } from '../consumer-arguments.js';
+import { consumerPriority, refuseForeignArguments } from '../consumer-arguments.js';
 import type { Handler } from './dispatch.js';
 
 export const basicHandlers: readonly (readonly [number, Handler])[] = [
@@ -69,6 +69,7 @@ function basicConsume(channel: Channel, reader: ByteReader): void {
   }
   const name = channel.queueName(method.queue);
   const queue = channel.access.queueToRead(name);
+  refuseForeignArguments(method.arguments, queue, channel.access.virtualHostName);
   const consumer = new AmqpConsumer(channel, queue, {
     tag,
     noAck: method.noAck,

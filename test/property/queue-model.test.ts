@@ -1,0 +1,164 @@
+import assert from 'node:assert/strict';
+import fc from 'fast-check';
+import { describe, it } from 'vitest';
+import { coreEnvironment } from '../support/core-environment.js';
+import { seedOf } from '../support/random.js';
+import { RecordingStore } from '../support/recording-store.js';
+import { type Entry, type ModelledQueue, QueueProgram, type Step, step } from './queue-programs.js';
+
+fc.configureGlobal({ seed: seedOf('queue-model') });
+
+/** Ends a program: whatever it did, nothing may be left in memory. */
+function finish(program: QueueProgram): void {
+  program.finish();
+  const { segments, bodies } = program.environment.logs;
+  for (const { queue } of program.queues) program.environment.host.deleteQueue(queue.name, {}, false, false);
+  assert.equal(bodies.count, 0);
+  assert.equal(bodies.sizeBytes, 0);
+  assert.equal(segments.allocatedBytes, 0);
+  assert.deepEqual(program.environment.failures, []);
+}
+
+describe('a classic queue in memory', () => {
+  it('is the array it should be, and gives all memory back', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
+        const program = new QueueProgram(coreEnvironment());
+        for (const step of steps) program.run(step);
+        finish(program);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  it('keeps to the array over long runs, with thousands of messages and segments of every size', () => {
+    fc.assert(
+      fc.property(fc.array(step, { minLength: 3000, maxLength: 3000, size: 'max' }), (steps) => {
+        const program = new QueueProgram(coreEnvironment());
+        for (const step of steps) {
+          if (step.kind !== 'delete' && step.kind !== 'purge') program.run(step);
+        }
+        finish(program);
+      }),
+      { numRuns: 5 },
+    );
+  });
+});
+
+describe('what a store is told', () => {
+  it('rebuilds the persistent part of every queue after any operation', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
+        for (const length of prefixes(steps)) {
+          const store = new RecordingStore();
+          const program = new QueueProgram(coreEnvironment(store), () => store.closeBatch());
+          for (const step of steps.slice(0, length)) program.run(step);
+          store.closeBatch();
+          for (const modelled of program.queues) compareRebuilt(store, modelled);
+          for (const { queue } of program.deleted) assert.deepEqual(store.rebuild(queue.id), []);
+        }
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('never holds a message that was settled before its batch closed', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
+        const store = new RecordingStore();
+        const program = new QueueProgram(coreEnvironment(store), () => {});
+        for (const step of steps) {
+          if (step.kind === 'commit') commitAndCheck(store, program);
+          else program.run(step);
+        }
+        commitAndCheck(store, program);
+        finish(program);
+        store.closeBatch();
+        assert.equal(store.enlistedCount, 0);
+      }),
+      { numRuns: 300 },
+    );
+  });
+
+  it('is complete batch by batch: a crash between two finds the state of the first', () => {
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
+        const store = new RecordingStore();
+        const states: { readonly batch: number; readonly queues: readonly (readonly [number, readonly Kept[]])[] }[] =
+          [];
+        const program: QueueProgram = new QueueProgram(coreEnvironment(store), () => {
+          const queues = program.queues.map((modelled) => [modelled.queue.id, keptOf(modelled)] as const);
+          states.push({ batch: store.closeBatch(), queues });
+        });
+        for (const step of steps) program.run(step);
+        for (const { batch, queues } of states) {
+          for (const [id, kept] of queues) assert.deepEqual(rebuilt(store, id, batch), kept);
+        }
+      }),
+      { numRuns: 300 },
+    );
+  });
+});
+
+/** All prefixes of a short program, a few of a long one. */
+function prefixes(steps: readonly Step[]): number[] {
+  const stride = Math.max(1, Math.floor(steps.length / 12));
+  const lengths = Array.from({ length: Math.floor(steps.length / stride) }, (_, index) => index * stride);
+  return [...lengths, steps.length];
+}
+
+interface Kept {
+  readonly route: string;
+  readonly properties: string;
+  readonly body: string;
+  readonly redelivered: boolean;
+  readonly priority: number;
+  readonly enqueuedAt: number;
+}
+
+/** What must outlive a restart: persistent messages of a durable queue, redelivered if they ever went out. */
+function keptOf({ durable, entries }: ModelledQueue): Kept[] {
+  return entries
+    .filter(({ persistent }) => durable && persistent)
+    .map(({ route, properties, body, state, redelivered, priority, enqueuedAt }) => ({
+      route,
+      properties,
+      body,
+      redelivered: redelivered || state === 'unacked',
+      priority,
+      enqueuedAt,
+    }));
+}
+
+function rebuilt(store: RecordingStore, logId: number, upTo?: number): Kept[] {
+  return store.rebuild(logId, upTo).map(({ route, properties, body, redelivered, priority, enqueuedAt }) => ({
+    route: Buffer.from(route).toString('latin1'),
+    properties: Buffer.from(properties).toString('hex'),
+    body: Buffer.from(body).toString('latin1'),
+    redelivered,
+    priority,
+    enqueuedAt,
+  }));
+}
+
+function compareRebuilt(store: RecordingStore, modelled: ModelledQueue): void {
+  assert.deepEqual(rebuilt(store, modelled.queue.id), keptOf(modelled));
+}
+
+/** Closes a batch: it holds exactly the messages that were published for it and are not settled. */
+function commitAndCheck(store: RecordingStore, program: QueueProgram): void {
+  const batch = store.closeBatch();
+  const calls = store.batches.get(batch) ?? [];
+  const inBatch = ({ commit }: Entry): boolean => commit === batch;
+  for (const { queue, entries, settled } of program.queues) {
+    const written = calls.flatMap((call) => (call.kind === 'append' && call.logId === queue.id ? [call.position] : []));
+    assert.equal(written.length, entries.filter(inBatch).length);
+    const gone = settled.filter((entry) => inBatch(entry) && written.includes(entry.position));
+    assert.deepEqual(gone, []);
+    assert.deepEqual(
+      written,
+      [...new Set(written)].sort((a, b) => a - b),
+      'in order, each once',
+    );
+  }
+}

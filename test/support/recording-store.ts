@@ -1,0 +1,175 @@
+/**
+ * A message store that keeps every call it gets. The test closes batches and says when they are durable, and can have
+ * a log rebuilt from the calls alone, as a restart would. It holds the core to the port's contract and throws when a
+ * call breaks it.
+ */
+import { RecordFlag, recordHeader } from '../../src/core/log/record-layout.js';
+import type { BatchedLog, BatchSink, CommitId, MessageStore } from '../../src/core/ports/message-store.js';
+
+export type StoreCall =
+  | { readonly kind: 'append'; readonly logId: number; readonly position: number; readonly record: Uint8Array }
+  | { readonly kind: 'putBody'; readonly bodyId: number; readonly body: Uint8Array }
+  | { readonly kind: 'settle'; readonly logId: number; readonly first: number; readonly last: number }
+  | { readonly kind: 'markDelivered'; readonly logId: number; readonly upTo: number }
+  | { readonly kind: 'dropLog'; readonly logId: number };
+
+export interface RebuiltMessage {
+  readonly position: number;
+  readonly route: Uint8Array;
+  readonly properties: Uint8Array;
+  readonly body: Uint8Array;
+  readonly redelivered: boolean;
+  readonly priority: number;
+  readonly enqueuedAt: number;
+}
+
+interface StoredRecord {
+  readonly record: Uint8Array;
+  readonly body: Uint8Array | undefined;
+}
+
+export class RecordingStore implements MessageStore, BatchSink {
+  readonly keepsMessages = true;
+  openBatch: CommitId = 1;
+  durableCommit: CommitId = 0;
+  /** Calls of each closed batch, by its number; `dropLog` comes between batches and counts to the open one. */
+  readonly batches = new Map<CommitId, StoreCall[]>();
+  #calls: StoreCall[] = [];
+  #enlisted: BatchedLog[] = [];
+  #collecting = false;
+  readonly #dropped = new Set<number>();
+  readonly #listeners: ((upTo: CommitId) => void)[] = [];
+
+  // --- MessageStore
+
+  enlist(log: BatchedLog): void {
+    if (log.enlisted) throw new Error(`log ${log.id} is enlisted already`);
+    if (this.#collecting) throw new Error(`log ${log.id} enlists itself while batches are collected`);
+    log.enlisted = true;
+    this.#enlisted.push(log);
+  }
+
+  dropLog(logId: number): void {
+    this.#dropped.add(logId);
+    this.#calls.push({ kind: 'dropLog', logId });
+  }
+
+  onDurable(listener: (upTo: CommitId) => void): void {
+    this.#listeners.push(listener);
+  }
+
+  // --- BatchSink
+
+  append(logId: number, position: number, bytes: Uint8Array, start: number, end: number): void {
+    this.#assertKnown(logId);
+    this.#calls.push({ kind: 'append', logId, position, record: bytes.slice(start, end) });
+  }
+
+  putBody(bodyId: number, body: Uint8Array): void {
+    const again = this.#calls.some((call) => call.kind === 'putBody' && call.bodyId === bodyId);
+    if (again) throw new Error(`body ${bodyId} is put twice in one batch`);
+    this.#calls.push({ kind: 'putBody', bodyId, body: body.slice() });
+  }
+
+  settle(logId: number, first: number, last: number): void {
+    this.#assertKnown(logId);
+    if (first > last) throw new Error(`empty range ${first}..${last} is settled`);
+    this.#calls.push({ kind: 'settle', logId, first, last });
+  }
+
+  markDelivered(logId: number, upTo: number): void {
+    this.#assertKnown(logId);
+    this.#calls.push({ kind: 'markDelivered', logId, upTo });
+  }
+
+  // --- for the test
+
+  get enlistedCount(): number {
+    return this.#enlisted.length;
+  }
+
+  /** Asks every enlisted log for its changes and returns the number of the batch that this closed. */
+  closeBatch(): CommitId {
+    const enlisted = this.#enlisted;
+    this.#enlisted = [];
+    this.#collecting = true;
+    for (const log of enlisted) {
+      log.enlisted = false;
+      log.collect(this);
+    }
+    this.#collecting = false;
+    const closed = this.openBatch++;
+    this.batches.set(closed, this.#calls);
+    this.#calls = [];
+    return closed;
+  }
+
+  makeDurable(upTo: CommitId): void {
+    this.durableCommit = upTo;
+    for (const listener of this.#listeners) listener(upTo);
+  }
+
+  /** Every append so far of one log, closed batches only. */
+  appendedPositions(logId: number): number[] {
+    return [...this.batches.values()]
+      .flat()
+      .flatMap((call) => (call.kind === 'append' && call.logId === logId ? [call.position] : []));
+  }
+
+  /** What a restart would find of a log after batch `upTo`, in order. */
+  rebuild(logId: number, upTo: CommitId = this.openBatch - 1): RebuiltMessage[] {
+    const records = new Map<number, StoredRecord>();
+    let deliveredUpTo = 0;
+    for (const [batch, calls] of this.batches) {
+      if (batch > upTo) break;
+      const bodies = new Map<number, Uint8Array>();
+      for (const call of calls) {
+        if (call.kind === 'putBody') bodies.set(call.bodyId, call.body);
+        else if (call.logId !== logId) continue;
+        else if (call.kind === 'append') records.set(call.position, storedRecord(call.record, bodies));
+        else if (call.kind === 'markDelivered') deliveredUpTo = Math.max(deliveredUpTo, call.upTo);
+        else if (call.kind === 'dropLog') records.clear();
+        else {
+          for (const position of [...records.keys()]) {
+            if (position >= call.first && position <= call.last) records.delete(position);
+          }
+        }
+      }
+    }
+    return [...records]
+      .sort(([a], [b]) => a - b)
+      .map(([position, stored]) => ({ position, redelivered: position < deliveredUpTo, ...partsOf(stored) }));
+  }
+
+  #assertKnown(logId: number): void {
+    if (this.#dropped.has(logId)) throw new Error(`log ${logId} was dropped`);
+  }
+}
+
+function storedRecord(record: Uint8Array, bodies: ReadonlyMap<number, Uint8Array>): StoredRecord {
+  const { flags } = recordHeader.decode(record);
+  if ((flags & RecordFlag.SharedBody) === 0) return { record, body: undefined };
+  const view = new DataView(record.buffer, record.byteOffset);
+  const bodyId = view.getUint32(recordHeader.span, true);
+  const length = view.getUint32(recordHeader.span + 4, true);
+  const body = bodies.get(bodyId);
+  if (body === undefined) throw new Error(`the batch holds no body ${bodyId} for its record`);
+  if (body.length !== length) throw new Error(`body ${bodyId} has ${body.length} bytes, its record says ${length}`);
+  return { record, body };
+}
+
+/** Read with `recordHeader`, not with the broker's own reader. */
+function partsOf({ record, body }: StoredRecord): Omit<RebuiltMessage, 'position' | 'redelivered'> {
+  const { length, routeLength, propertiesLength, priority, enqueuedAt } = recordHeader.decode(record);
+  if (length !== record.length) throw new Error(`a record of ${record.length} bytes says it has ${length}`);
+  const route = recordHeader.span + (body === undefined ? 0 : 8);
+  const properties = route + routeLength;
+  const end = properties + propertiesLength;
+  return {
+    route: record.slice(route, properties),
+    properties: record.slice(properties, end),
+    body: body ?? record.slice(end),
+    priority,
+    enqueuedAt,
+  };
+}
