@@ -6,6 +6,7 @@
 import { BrokerError } from '../errors.js';
 import { assertEquivalentArgument } from './arguments-equivalence.js';
 import type { Binding, BindingDestination } from './binding.js';
+import { bindingDefinition, exchangeDefinition, isDurableBinding, queueDefinition } from './definitions.js';
 import { Exchange, type ExchangeOptions } from './exchange/exchange.js';
 import type { RoutedMessage } from './exchange/exchange-type.js';
 import { exchangeType } from './exchange/registry.js';
@@ -14,7 +15,7 @@ import type { LogEnvironment } from './log/message-log.js';
 import type { RecordSource } from './log/record.js';
 import { SHARE_FROM_BYTES } from './log/shared-bodies.js';
 import { describeExchange, describeQueue, isReserved, stripLineBreaks } from './names.js';
-import type { Definition, DefinitionStore } from './ports/definition-store.js';
+import type { DefinitionStore } from './ports/definition-store.js';
 import { assertEquivalentArguments, queueTypeOf, validateQueueArguments } from './queue/arguments.js';
 import { ClassicQueue, type QueueHost } from './queue/classic-queue.js';
 import type { MessageTarget, PublishOutcome, Queue, QueueOptions, QueueOwner } from './queue/queue.js';
@@ -122,7 +123,7 @@ export class VirtualHost implements QueueHost {
     }
     const exchange = this.#createExchange(name, typeName, options);
     this.#exchanges.set(name, exchange);
-    if (options.durable) this.#environment.definitions.put(this.#exchangeDefinition(exchange));
+    if (options.durable) this.#environment.definitions.put(exchangeDefinition(this.name, exchange));
     this.touch();
     return exchange;
   }
@@ -178,7 +179,7 @@ export class VirtualHost implements QueueHost {
     this.#queues.set(name, queue);
     this.#attach(this.#defaultExchange, { kind: 'queue', queue }, name, EMPTY_TABLE);
     if (options.owner !== undefined) this.#own(options.owner, queue);
-    else if (options.durable) this.#environment.definitions.put(this.#queueDefinition(queue));
+    else if (options.durable) this.#environment.definitions.put(queueDefinition(this.name, queue));
     this.touch();
     return queue;
   }
@@ -219,7 +220,7 @@ export class VirtualHost implements QueueHost {
     if (exchange.find(destination, routingKey, args) !== undefined) return;
     exchange.type.validateBinding?.(routingKey, args);
     const binding = this.#attach(exchange, destination, routingKey, args);
-    if (isDurable(binding)) this.#environment.definitions.put(this.#bindingDefinition(binding));
+    if (isDurableBinding(binding)) this.#environment.definitions.put(bindingDefinition(this.name, binding));
     this.touch();
   }
 
@@ -317,8 +318,8 @@ export class VirtualHost implements QueueHost {
   #detach(binding: Binding): void {
     binding.source.remove(binding);
     incomingOf(binding.destination).delete(binding);
-    if (isDurable(binding) && binding.source !== this.#defaultExchange) {
-      this.#environment.definitions.remove(this.#bindingDefinition(binding));
+    if (isDurableBinding(binding) && binding.source !== this.#defaultExchange) {
+      this.#environment.definitions.remove(bindingDefinition(this.name, binding));
     }
     this.touch();
   }
@@ -332,7 +333,7 @@ export class VirtualHost implements QueueHost {
     this.#exchanges.delete(exchange.name);
     for (const binding of [...exchange.outgoing]) this.#detach(binding);
     this.#unbindDestination(exchange.incoming);
-    if (exchange.options.durable) this.#environment.definitions.remove(this.#exchangeDefinition(exchange));
+    if (exchange.options.durable) this.#environment.definitions.remove(exchangeDefinition(this.name, exchange));
     this.touch();
   }
 
@@ -341,7 +342,7 @@ export class VirtualHost implements QueueHost {
     this.#unbindDestination(queue.bindings);
     const owner = queue.options.owner;
     if (owner !== undefined) this.#owned.get(owner)?.delete(queue);
-    else if (queue.options.durable) this.#environment.definitions.remove(this.#queueDefinition(queue));
+    else if (queue.options.durable) this.#environment.definitions.remove(queueDefinition(this.name, queue));
     queue.delete();
     this.touch();
   }
@@ -358,39 +359,10 @@ export class VirtualHost implements QueueHost {
     if (owned === undefined) this.#owned.set(owner, new Set([queue]));
     else owned.add(queue);
   }
-
-  #exchangeDefinition({ name, type, options }: Exchange): Definition {
-    const { autoDelete, internal, arguments: args } = options;
-    return { kind: 'exchange', virtualHost: this.name, name, type: type.name, autoDelete, internal, arguments: args };
-  }
-
-  #queueDefinition({ id, name, type, options }: Queue): Definition {
-    const { autoDelete, arguments: args } = options;
-    return { kind: 'queue', virtualHost: this.name, name, id, type, autoDelete, arguments: args };
-  }
-
-  #bindingDefinition({ source, destination, routingKey, arguments: args }: Binding): Definition {
-    return {
-      kind: 'binding',
-      virtualHost: this.name,
-      source: source.name,
-      destinationKind: destination.kind,
-      destination: destination.kind === 'queue' ? destination.queue.name : destination.exchange.name,
-      routingKey,
-      arguments: args,
-    };
-  }
 }
 
 function incomingOf(destination: BindingDestination): Set<Binding> {
   return destination.kind === 'queue' ? destination.queue.bindings : destination.exchange.incoming;
-}
-
-/** A binding outlives a restart when both its ends do. */
-function isDurable({ source, destination }: Binding): boolean {
-  if (!source.options.durable) return false;
-  if (destination.kind === 'exchange') return destination.exchange.options.durable;
-  return destination.queue.options.durable && destination.queue.options.owner === undefined;
 }
 
 function assertSame(key: string, current: string | boolean, received: string | boolean, resource: string): void {

@@ -33,6 +33,7 @@ export class Listener {
   readonly #events: ListenerEvents;
   readonly #servers: Server[] = [];
   readonly #sockets = new Set<Socket>();
+  #onLastClosed: () => void = () => {};
   readonly #readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
 
   /** `maxConnections` 0 is no limit. */
@@ -65,20 +66,18 @@ export class Listener {
 
   /** Stops accepting; connections go on. */
   stopAccepting(): void {
-    for (const server of this.#servers) server.close();
+    for (const server of this.#servers.splice(0)) server.close();
   }
 
-  /** Resolves when every listener and every socket is closed. */
-  async close(): Promise<void> {
-    const closed = this.#servers.map(
-      (server) =>
-        new Promise<void>((resolve) => {
-          if (server.listening) server.close(() => resolve());
-          else resolve();
-        }),
-    );
+  /** Resolves when every socket is closed; listeners are, as soon as this is called. */
+  close(): Promise<void> {
+    this.stopAccepting();
+    const closed = new Promise<void>((resolve) => {
+      this.#onLastClosed = resolve;
+    });
+    if (this.#sockets.size === 0) this.#onLastClosed();
     for (const socket of this.#sockets) socket.destroy();
-    await Promise.all(closed);
+    return closed;
   }
 
   #accept(accepted: Socket): void {
@@ -90,7 +89,10 @@ export class Listener {
     let transport: SocketTransport | undefined;
     const socket = this.#adopt(accepted, (bytes, length) => transport?.received(bytes, length));
     this.#sockets.add(socket);
-    socket.on('close', () => this.#sockets.delete(socket));
+    socket.on('close', () => {
+      this.#sockets.delete(socket);
+      if (this.#sockets.size === 0) this.#onLastClosed();
+    });
     transport = new SocketTransport(socket, this.#chunks, this.#turn);
     this.#events.accepted(transport);
     socket.resume();

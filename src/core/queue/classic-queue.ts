@@ -67,6 +67,8 @@ export class ClassicQueue implements Queue, TurnTask {
   }
 
   enqueue(source: RecordSource, outcome: PublishOutcome): void {
+    // A transaction may have been routed here before the queue went.
+    if (this.deleted) return;
     const commit = this.#log.append(source);
     if (commit > outcome.commit) outcome.commit = commit;
     this.counters.published++;

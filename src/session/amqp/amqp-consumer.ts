@@ -48,7 +48,7 @@ export class AmqpConsumer implements Consumer, DeliverySource {
   }
 
   hasCredit(): boolean {
-    if (this.#output.backedUp) return false;
+    if (this.#output.backedUp || this.#channel.state !== 'open') return false;
     if (this.noAck) return true;
     return (this.#limit === 0 || this.#unacked < this.#limit) && this.#channel.prefetch.hasCredit;
   }

@@ -27,7 +27,9 @@ import type { Transport, TransportHandler } from '../../net/transport.js';
 import { Channel, type ChannelHost } from './channel.js';
 import type { AmqpEnvironment } from './environment.js';
 import { FrameOutput } from './frame-output.js';
-import { type Capabilities, Handshake, LoginRefusal, PROTOCOL_HEADER, SilentRefusal } from './handshake.js';
+import { type Capabilities, Handshake, LoginRefusal, SilentRefusal } from './handshake.js';
+import { PROTOCOL_HEADER, ProtocolHeader } from './protocol-header.js';
+import { type GateReason, ReadGate } from './read-gate.js';
 import { type AmqpError, toAmqpError } from './reply-codes.js';
 
 /**
@@ -53,14 +55,12 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   readonly #handshake: Handshake;
   readonly #parser: FrameParser;
   readonly #channels = new Map<number, Channel>();
-  readonly #header = new Uint8Array(PROTOCOL_HEADER.length);
+  readonly #header = new ProtocolHeader();
+  readonly #gate: ReadGate;
   readonly #onAlarm = (): void => this.#alarmChanged();
-  #headerFilled = 0;
   #state: State = 'header';
   #log: Logger;
   #timer: Timer | undefined;
-  #blocked = false;
-  #heldBack = false;
   /** Where the next frame begins is not known any more. */
   #framingLost = false;
   /** The channel of the frame before, which most often is the channel of the next. */
@@ -74,6 +74,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     this.output = new FrameOutput(transport, environment.turn);
     this.#handshake = new Handshake(environment, this.output, transport.remoteAddress);
     this.#parser = new FrameParser(this, HANDSHAKE_FRAME_BYTES);
+    this.#gate = new ReadGate(this.#parser, transport);
     this.#timer = environment.clock.after(environment.limits.handshakeTimeoutMs, () => this.#handshakeLate());
   }
 
@@ -114,10 +115,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
 
   onDrain(): void {
     if (!this.output.drained()) return;
-    if (this.#heldBack) {
-      this.#heldBack = false;
-      this.#proceed();
-    }
+    this.#openGate('overflow');
     for (const channel of this.#channels.values()) channel.prefetchFreed();
   }
 
@@ -172,7 +170,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
       bodyEnd,
     );
     if (taken && this.environment.alarms.active) this.#block();
-    if (this.output.overflowing) this.#holdBack();
+    if (this.output.overflowing) this.#gate.close('overflow');
     return taken;
   }
 
@@ -185,7 +183,8 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     this.#state = 'closing';
     writeConnectionClose(this.output.writer, 0, error.code, error.text, error.classId, error.methodId);
     this.output.touch();
-    this.#unblockReading();
+    // The close handshake must be read even from a peer that is blocked.
+    this.#gate.openForAll();
     this.#linger();
   }
 
@@ -209,7 +208,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   }
 
   get readingPaused(): boolean {
-    return this.#blocked || this.#heldBack;
+    return this.#gate.closed;
   }
 
   sendHeartbeat(): void {
@@ -233,33 +232,15 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   }
 
   #takeHeader(bytes: Uint8Array, start: number, end: number): number {
-    let at = start;
-    while (this.#headerFilled < this.#header.length && at < end) {
-      this.#header[this.#headerFilled] = bytes[at++] as number;
-      this.#headerFilled++;
-      // A peer that says something else is answered at the first byte that differs, not after eight.
-      if (!this.#headerMayBecomeValid()) {
-        this.#refuseProtocol();
-        return end;
-      }
-    }
-    if (this.#headerFilled < this.#header.length) return at;
-    if (!Handshake.accepts(this.#header)) {
+    const at = this.#header.take(bytes, start, end);
+    if (this.#header.verdict === 'accepted') {
+      this.#state = 'handshake';
+      this.#handshake.start();
+    } else if (this.#header.verdict === 'refused') {
       this.#refuseProtocol();
       return end;
     }
-    this.#state = 'handshake';
-    this.#handshake.start();
     return at;
-  }
-
-  /** All four protocol headers that a client may send begin with 'AMQP'. */
-  #headerMayBecomeValid(): boolean {
-    const seen = Math.min(this.#headerFilled, 4);
-    for (let i = 0; i < seen; i++) {
-      if (this.#header[i] !== PROTOCOL_HEADER[i]) return false;
-    }
-    return true;
   }
 
   #refuseProtocol(): void {
@@ -327,7 +308,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     }
     channel.onFrame(type, bytes, start, end);
     if (type !== FrameType.method && this.environment.alarms.active) this.#block();
-    if (this.output.overflowing) this.#holdBack();
+    if (this.output.overflowing) this.#gate.close('overflow');
   }
 
   #find(number: number): Channel | undefined {
@@ -367,7 +348,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     if (wasRunning) this.#log.info('connection closed');
     writeConnectionCloseOk(this.output.writer, 0);
     this.output.flush();
-    this.#unblockReading();
+    this.#gate.openForAll();
     this.#linger();
   }
 
@@ -405,7 +386,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
 
   #handshakeLate(): void {
     // A health check that connects and says nothing is no news.
-    if (this.#headerFilled > 0) this.#log.warn('handshake took too long, closing the TCP connection');
+    if (this.#header.hasBegun) this.#log.warn('handshake took too long, closing the TCP connection');
     this.#state = 'lingering';
     this.#transport.destroy();
   }
@@ -427,10 +408,8 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   // --- blocking
 
   #block(): void {
-    if (this.#blocked || this.#state !== 'running') return;
-    this.#blocked = true;
-    this.#parser.suspend();
-    this.#transport.pauseReading();
+    if (this.#gate.isClosedFor('alarm') || this.#state !== 'running') return;
+    this.#gate.close('alarm');
     const { reason } = this.environment.alarms;
     this.#log.warn({ reason }, 'publisher blocked');
     if (!this.capabilities.connectionBlocked) return;
@@ -439,44 +418,22 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   }
 
   #alarmChanged(): void {
-    if (!this.#blocked || this.environment.alarms.active) return;
+    if (!this.#gate.isClosedFor('alarm') || this.environment.alarms.active) return;
     if (this.capabilities.connectionBlocked) {
       writeConnectionUnblocked(this.output.writer, 0);
       this.output.touch();
     }
     this.#log.info('publisher unblocked');
-    this.#blocked = false;
-    this.#proceed();
+    this.#openGate('alarm');
   }
 
-  /** The peer does not read what it asked for: nothing more is taken from it until it does. */
-  #holdBack(): void {
-    if (this.#heldBack) return;
-    this.#heldBack = true;
-    this.#parser.suspend();
-    this.#transport.pauseReading();
-  }
-
-  /** One reason to wait is gone. What the parser held comes first, then the socket. */
-  #proceed(): void {
-    if (!this.#blocked && !this.#heldBack) {
-      try {
-        this.#parser.resume();
-      } catch (error) {
-        this.#failed(error, 0);
-      }
+  #openGate(reason: GateReason): void {
+    try {
+      this.#gate.open(reason);
+    } catch (error) {
+      this.#framingLost = true;
+      this.#failed(error, 0);
     }
-    this.#transport.resumeReading();
-  }
-
-  /** The close handshake must be read even from a peer that is blocked. */
-  #unblockReading(): void {
-    const pauses = Number(this.#blocked) + Number(this.#heldBack);
-    this.#blocked = false;
-    this.#heldBack = false;
-    if (pauses === 0) return;
-    this.#parser.resume();
-    for (let i = 0; i < pauses; i++) this.#transport.resumeReading();
   }
 
   #logFailure(error: AmqpError, message: string, channel?: number): void {

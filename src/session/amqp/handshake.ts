@@ -23,8 +23,6 @@ import { BrokerError } from '../../errors.js';
 import type { AmqpEnvironment } from './environment.js';
 import type { FrameOutput } from './frame-output.js';
 
-export const PROTOCOL_HEADER = Uint8Array.of(0x41, 0x4d, 0x51, 0x50, 0, 0, 9, 1);
-const PROTOCOL_0_9 = Uint8Array.of(0x41, 0x4d, 0x51, 0x50, 1, 1, 0, 9);
 const MECHANISMS = Buffer.from('PLAIN AMQPLAIN ANONYMOUS');
 const LOCALES = Buffer.from('en_US');
 /** RabbitMQ 4.1 asks for 8192, but clients of its predecessors ask for 4096 and must still get in. */
@@ -68,11 +66,6 @@ export class Handshake {
     this.channelMax = environment.limits.channelMax;
     this.frameMax = environment.limits.frameMax;
     this.heartbeatSeconds = environment.limits.heartbeatSeconds;
-  }
-
-  /** True for the eight bytes of a version that we speak. */
-  static accepts(header: Uint8Array): boolean {
-    return Buffer.compare(header, PROTOCOL_HEADER) === 0 || Buffer.compare(header, PROTOCOL_0_9) === 0;
   }
 
   start(): void {
