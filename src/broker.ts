@@ -28,7 +28,7 @@ import { type AlarmSource, Alarms } from './session/shared/flow-control.js';
 import { MemoryDefinitionStore, MemoryMessageStore } from './store/memory-store.js';
 
 /** The RabbitMQ release whose behaviour clients may expect; some of them parse it. */
-const ANNOUNCED_VERSION = '4.1.0';
+const ANNOUNCED_VERSION = '4.2.0';
 const ADDRESS_MISSING = ['EADDRNOTAVAIL', 'EAFNOSUPPORT'];
 const LOOPBACK_HOSTS = ['127.0.0.1', '::1'];
 

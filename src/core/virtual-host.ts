@@ -4,19 +4,25 @@
  * moves `epoch` on, which ends every cached route.
  */
 import { BrokerError } from '../errors.js';
-import { assertEquivalentArgument } from './arguments-equivalence.js';
 import type { Binding, BindingDestination } from './binding.js';
 import { bindingDefinition, exchangeDefinition, isDurableBinding, queueDefinition } from './definitions.js';
+import { assertEquivalentExchange, assertEquivalentQueue, lockedQueue } from './equivalence.js';
 import { Exchange, type ExchangeOptions } from './exchange/exchange.js';
 import type { RoutedMessage } from './exchange/exchange-type.js';
 import { exchangeType } from './exchange/registry.js';
-import { EMPTY_TABLE, type FieldTable, lookUp } from './field-value.js';
+import { EMPTY_TABLE, type FieldTable } from './field-value.js';
 import type { LogEnvironment } from './log/message-log.js';
 import type { RecordSource } from './log/record.js';
 import { SHARE_FROM_BYTES } from './log/shared-bodies.js';
 import { describeExchange, describeQueue, isReserved, stripLineBreaks } from './names.js';
-import type { DefinitionStore } from './ports/definition-store.js';
-import { assertEquivalentArguments, queueTypeOf, validateQueueArguments } from './queue/arguments.js';
+import type {
+  BindingDefinition,
+  Definition,
+  DefinitionStore,
+  ExchangeDefinition,
+  QueueDefinition,
+} from './ports/definition-store.js';
+import { queueTypeOf, validateQueueArguments } from './queue/arguments.js';
 import { ClassicQueue, type QueueHost } from './queue/classic-queue.js';
 import type { MessageTarget, PublishOutcome, Queue, QueueOptions, QueueOwner } from './queue/queue.js';
 import { isReplyName, ReplyQueues } from './reply-queues.js';
@@ -77,6 +83,15 @@ export class VirtualHost implements QueueHost {
     this.#defaultExchange = this.exchange('');
   }
 
+  /** Takes back what the stores kept: durable exchanges, then queues with their messages, then bindings. */
+  restore(definitions: readonly Definition[]): void {
+    const own = definitions.filter(({ virtualHost }) => virtualHost === this.name);
+    for (const definition of own) if (definition.kind === 'exchange') this.#restoreExchange(definition);
+    for (const definition of own) if (definition.kind === 'queue') this.#restoreQueue(definition);
+    for (const definition of own) if (definition.kind === 'binding') this.#restoreBinding(definition);
+    this.touch();
+  }
+
   get exchanges(): Iterable<Exchange> {
     return this.#exchanges.values();
   }
@@ -118,7 +133,7 @@ export class VirtualHost implements QueueHost {
   declareExchange(name: string, typeName: string, options: ExchangeOptions): Exchange {
     if (!this.isNewExchange(name)) {
       const existing = this.exchange(name);
-      this.#assertEquivalentExchange(existing, typeName, options);
+      assertEquivalentExchange(existing, typeName, options, this.name);
       return existing;
     }
     const exchange = this.#createExchange(name, typeName, options);
@@ -153,7 +168,7 @@ export class VirtualHost implements QueueHost {
     const queue = this.#queues.get(name);
     if (queue === undefined) throw new BrokerError('not-found', `no ${describeQueue(name, this.name)}`);
     const owner = queue.options.owner;
-    if (owner !== undefined && owner !== requester) throw this.#locked(name);
+    if (owner !== undefined && owner !== requester) throw lockedQueue(name, this.name);
     return queue;
   }
 
@@ -170,14 +185,13 @@ export class VirtualHost implements QueueHost {
   declareQueue(name: string, options: QueueOptions, requester: QueueOwner): Queue {
     const existing = this.#queues.get(name);
     if (existing !== undefined) {
-      this.#assertEquivalentQueue(existing, options, requester);
+      assertEquivalentQueue(existing, options, requester, this.name);
       return existing;
     }
     const type = queueTypeOf(options.arguments, name, this.name);
     validateQueueArguments(options.arguments, name, this.name, type);
     const queue = new ClassicQueue(this.#environment.nextQueueId(), name, options, this);
-    this.#queues.set(name, queue);
-    this.#attach(this.#defaultExchange, { kind: 'queue', queue }, name, EMPTY_TABLE);
+    this.#insertQueue(queue);
     if (options.owner !== undefined) this.#own(options.owner, queue);
     else if (options.durable) this.#environment.definitions.put(queueDefinition(this.name, queue));
     this.touch();
@@ -273,34 +287,27 @@ export class VirtualHost implements QueueHost {
     return new Exchange(name, type, options);
   }
 
-  #assertEquivalentExchange(exchange: Exchange, typeName: string, options: ExchangeOptions): void {
-    const resource = describeExchange(exchange.name, this.name);
-    const current = exchange.options;
-    assertSame('type', exchange.type.name, typeName, resource);
-    assertSame('durable', current.durable, options.durable, resource);
-    assertSame('auto_delete', current.autoDelete, options.autoDelete, resource);
-    assertSame('internal', current.internal, options.internal, resource);
-    const key = 'alternate-exchange';
-    assertEquivalentArgument(key, lookUp(current.arguments, key), lookUp(options.arguments, key), resource);
+  #restoreExchange(definition: ExchangeDefinition): void {
+    const { name, type, autoDelete, internal, arguments: args } = definition;
+    const options = { durable: true, autoDelete, internal, arguments: args };
+    this.#exchanges.set(name, this.#createExchange(name, type, options));
   }
 
-  #assertEquivalentQueue(queue: Queue, options: QueueOptions, requester: QueueOwner): void {
-    const current = queue.options;
-    // The owner alone may declare it again, and only as exclusive.
-    const foreign = current.owner !== undefined && current.owner !== requester;
-    if (foreign || (current.owner === undefined) !== (options.owner === undefined)) throw this.#locked(queue.name);
-    const resource = describeQueue(queue.name, this.name);
-    assertSame('durable', current.durable, options.durable, resource);
-    assertSame('auto_delete', current.autoDelete, options.autoDelete, resource);
-    assertEquivalentArguments(current.arguments, options.arguments, resource);
+  #restoreQueue({ id, name, autoDelete, arguments: args }: QueueDefinition): void {
+    const queue = new ClassicQueue(id, name, { durable: true, autoDelete, owner: undefined, arguments: args }, this);
+    queue.restore();
+    this.#insertQueue(queue);
   }
 
-  #locked(name: string): BrokerError {
-    return new BrokerError(
-      'resource-locked',
-      `cannot obtain exclusive access to locked ${describeQueue(name, this.name)}. It could be originally declared ` +
-        'on another connection or the exclusive property value does not match that of the original declaration.',
-    );
+  #restoreBinding(definition: BindingDefinition): void {
+    const { source, destinationKind: kind, destination: name, routingKey, arguments: args } = definition;
+    const owner = {};
+    this.#attach(this.exchange(source), this.#destination({ kind, name }, owner), routingKey, args);
+  }
+
+  #insertQueue(queue: Queue): void {
+    this.#queues.set(queue.name, queue);
+    this.#attach(this.#defaultExchange, { kind: 'queue', queue }, queue.name, EMPTY_TABLE);
   }
 
   #destination(to: DestinationName, requester: QueueOwner): BindingDestination {
@@ -363,12 +370,4 @@ export class VirtualHost implements QueueHost {
 
 function incomingOf(destination: BindingDestination): Set<Binding> {
   return destination.kind === 'queue' ? destination.queue.bindings : destination.exchange.incoming;
-}
-
-function assertSame(key: string, current: string | boolean, received: string | boolean, resource: string): void {
-  if (current === received) return;
-  throw new BrokerError(
-    'precondition-failed',
-    `inequivalent arg '${key}' for ${resource}: received '${received}' but current is '${current}'`,
-  );
 }

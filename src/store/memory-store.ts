@@ -10,6 +10,7 @@ export class MemoryMessageStore implements MessageStore {
   readonly durableCommit: CommitId = 0;
 
   enlist(): void {}
+  recover(): undefined {}
   dropLog(): void {}
   onDurable(): void {}
 }

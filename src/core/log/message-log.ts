@@ -75,6 +75,28 @@ export class MessageLog implements BatchedLog {
     return this.#environment.store.openBatch;
   }
 
+  /** Takes back what the store kept. Only for a log that is still empty. */
+  restore(): void {
+    const kept = this.#environment.store.recover(this.id);
+    if (kept === undefined) return;
+    kept.forEachRecord((position, bytes, start, end) => {
+      this.#nextPosition = position;
+      let tail = this.#tail;
+      if (tail === undefined || tail.room < end - start) tail = this.#openSegment(end - start);
+      const at = tail.written;
+      tail.appendRecord(position, bytes, start, end);
+      this.unread++;
+      tail.readAt(at, this.#scratch);
+      const { sharedBodyId } = this.#scratch;
+      if (sharedBodyId === 0) return;
+      this.#environment.bodies.restore(sharedBodyId, kept.body(sharedBodyId));
+      this.#environment.bodies.addReference(sharedBodyId);
+    });
+    this.#nextPosition = kept.nextPosition;
+    this.#collectedUpTo = kept.nextPosition;
+    this.#deliveredUpTo = kept.deliveredUpTo;
+  }
+
   /** Moves `reader` to the record at the cursor and the cursor behind it; false when there is none. */
   readNext(reader: RecordReader): boolean {
     if (this.unread === 0) return false;

@@ -100,6 +100,19 @@ export class Segment {
     this.live++;
   }
 
+  /** Appends a record that exists as bytes, under another position. The caller has made sure that it fits. */
+  appendRecord(position: number, record: Uint8Array, start: number, end: number): void {
+    const at = this.written;
+    this.written = copyBytes(this.bytes, at, record, start, end);
+    this.#view.setUint32(at + POSITION_DELTA_AT, position - this.firstPosition, true);
+    const flags = this.#view.getUint8(at + FLAGS_AT);
+    if ((flags & RecordFlag.Persistent) !== 0) this.persistentCount++;
+    if ((flags & RecordFlag.SharedBody) !== 0) this.sharedBodyCount++;
+    this.#noteOffset(at);
+    this.lastPosition = position;
+    this.live++;
+  }
+
   /** Moves `reader` to the record that starts at byte `at` and returns the offset of the one behind it. */
   readAt(at: number, reader: RecordReader): number {
     const view = this.#view;

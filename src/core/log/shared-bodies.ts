@@ -34,6 +34,13 @@ export class SharedBodies {
     return this.#lastId;
   }
 
+  /** Takes back a body that a store kept under this id; once is enough. */
+  restore(id: number, body: Uint8Array): void {
+    if (this.#bodies.has(id)) return;
+    this.#bodies.set(id, { bytes: new Uint8Array(body), references: 0 });
+    this.#bytes += body.length;
+  }
+
   get(id: number): Uint8Array {
     return this.#find(id).bytes;
   }

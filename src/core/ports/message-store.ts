@@ -13,7 +13,7 @@ export type CommitId = number;
 export interface BatchSink {
   /** A record as laid out in `core/log/record-layout`, with its position. */
   append(logId: number, position: number, bytes: Uint8Array, start: number, end: number): void;
-  /** The body that later records of this batch name; called at most once per body and batch. */
+  /** The body that later records name; called before each of them, so the store keeps it once. */
   putBody(bodyId: number, body: Uint8Array): void;
   /** Positions first..last, both included, need not come back. */
   settle(logId: number, first: number, last: number): void;
@@ -28,6 +28,18 @@ export interface BatchedLog {
   collect(sink: BatchSink): void;
 }
 
+/** What a store kept of one log. */
+export interface RecoveredLog {
+  /** Above every position that the log ever used. */
+  readonly nextPosition: number;
+  /** Records below it were delivered once. */
+  readonly deliveredUpTo: number;
+  /** Visits the records that are not settled, in the order of their positions. The bytes are valid during the call. */
+  forEachRecord(visit: (position: number, bytes: Uint8Array, start: number, end: number) => void): void;
+  /** A body that a record names. */
+  body(bodyId: number): Uint8Array;
+}
+
 export interface MessageStore {
   /** False for a store that keeps nothing: then nothing else of it is called. */
   readonly keepsMessages: boolean;
@@ -36,6 +48,8 @@ export interface MessageStore {
   /** Everything up to this batch is on disk. */
   readonly durableCommit: CommitId;
   enlist(log: BatchedLog): void;
+  /** What is kept under this id; undefined when nothing is. */
+  recover(logId: number): RecoveredLog | undefined;
   /** The log and all its records go. */
   dropLog(logId: number): void;
   onDurable(listener: (upTo: CommitId) => void): void;

@@ -54,6 +54,11 @@ export class ClassicQueue implements Queue, TurnTask {
     this.#dispatcher = new Dispatcher(singleActive?.type === 't' && singleActive.value);
   }
 
+  /** Takes back the messages that the store kept. Only before anything else happens to the queue. */
+  restore(): void {
+    this.#log.restore();
+  }
+
   get readyCount(): number {
     return this.#log.unread + this.#returned.size;
   }
