@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const LEAST_NODE = 20;
-const SOURCES = ['src', 'protocol', 'bin', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
+const SOURCES = ['src', 'protocol', 'bin', 'bench', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
 const BUILT = 'dist/bin/jackalope.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));

@@ -2,7 +2,7 @@
  * Copies a short run of bytes. Below `LOOP_LIMIT` a loop beats `set`, which needs a view object
  * (`npm run bench:micro` has the figures).
  */
-const LOOP_LIMIT = 48;
+const LOOP_LIMIT = 32;
 
 /** Copies `source[start, end)` to `target` at `at` and returns the offset behind it. */
 export function copyBytes(target: Uint8Array, at: number, source: Uint8Array, start: number, end: number): number {
