@@ -37,9 +37,12 @@ function packagesOf(lockFile) {
 }
 
 function install() {
-  note('Installing packages (npm ci)');
+  note('Installing packages (npm install)');
+  // Not `npm ci`: it refuses a lock file that lacks an optional package of some other platform, and registries differ
+  // in which of those they have. --no-save leaves the lock file, whose versions are taken, as it is.
+  const options = ['--no-save', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'];
   // npm is a .cmd file on Windows, which only a shell can start.
-  run('npm', ['ci', '--include=dev', '--no-audit', '--no-fund', '--loglevel=error'], process.platform === 'win32');
+  run('npm', ['install', ...options], process.platform === 'win32');
 }
 
 function isBuilt() {

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { describe, it } from 'vitest';
-import { coreEnvironment } from '../support/core-environment.js';
+import { digest } from '../support/messages.js';
 import { seedOf } from '../support/random.js';
 import { RecordingStore } from '../support/recording-store.js';
-import { type Entry, type ModelledQueue, QueueProgram, type Step, step } from './queue-programs.js';
+import { type Entry, type ModelledQueue, QueueProgram, type Step, step, stepWithRestarts } from './queue-programs.js';
 
 fc.configureGlobal({ seed: seedOf('queue-model') });
 
@@ -23,7 +23,7 @@ describe('a classic queue in memory', () => {
   it('is the array it should be, and gives all memory back', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
-        const program = new QueueProgram(coreEnvironment());
+        const program = new QueueProgram();
         for (const step of steps) program.run(step);
         finish(program);
       }),
@@ -34,7 +34,7 @@ describe('a classic queue in memory', () => {
   it('keeps to the array over long runs, with thousands of messages and segments of every size', () => {
     fc.assert(
       fc.property(fc.array(step, { minLength: 3000, maxLength: 3000, size: 'max' }), (steps) => {
-        const program = new QueueProgram(coreEnvironment());
+        const program = new QueueProgram();
         for (const step of steps) {
           if (step.kind !== 'delete' && step.kind !== 'purge') program.run(step);
         }
@@ -51,9 +51,9 @@ describe('what a store is told', () => {
       fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
         for (const length of prefixes(steps)) {
           const store = new RecordingStore();
-          const program = new QueueProgram(coreEnvironment(store), () => store.closeBatch());
+          const program = new QueueProgram(store);
           for (const step of steps.slice(0, length)) program.run(step);
-          store.closeBatch();
+          program.commit();
           for (const modelled of program.queues) compareRebuilt(store, modelled);
           for (const { queue } of program.deleted) assert.deepEqual(store.rebuild(queue.id), []);
         }
@@ -66,17 +66,28 @@ describe('what a store is told', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 120, size: 'max' }), (steps) => {
         const store = new RecordingStore();
-        const program = new QueueProgram(coreEnvironment(store), () => {});
-        for (const step of steps) {
-          if (step.kind === 'commit') commitAndCheck(store, program);
-          else program.run(step);
-        }
-        commitAndCheck(store, program);
+        const program: QueueProgram = new QueueProgram(store, () => checkBatch(store, program));
+        for (const step of steps) program.run(step);
+        program.commit();
         finish(program);
-        store.closeBatch();
+        program.commit();
         assert.equal(store.enlistedCount, 0);
       }),
       { numRuns: 300 },
+    );
+  });
+
+  it('gives every queue back after a restart or a crash, to go on with', () => {
+    fc.assert(
+      fc.property(fc.array(stepWithRestarts, { maxLength: 150, size: 'max' }), (steps) => {
+        const store = new RecordingStore();
+        const program = new QueueProgram(store);
+        for (const step of steps) program.run(step);
+        program.commit();
+        for (const modelled of program.queues) compareRebuilt(store, modelled);
+        finish(program);
+      }),
+      { numRuns: 400 },
     );
   });
 
@@ -86,9 +97,9 @@ describe('what a store is told', () => {
         const store = new RecordingStore();
         const states: { readonly batch: number; readonly queues: readonly (readonly [number, readonly Kept[]])[] }[] =
           [];
-        const program: QueueProgram = new QueueProgram(coreEnvironment(store), () => {
+        const program: QueueProgram = new QueueProgram(store, () => {
           const queues = program.queues.map((modelled) => [modelled.queue.id, keptOf(modelled)] as const);
-          states.push({ batch: store.closeBatch(), queues });
+          states.push({ batch: store.openBatch - 1, queues });
         });
         for (const step of steps) program.run(step);
         for (const { batch, queues } of states) {
@@ -116,25 +127,22 @@ interface Kept {
   readonly enqueuedAt: number;
 }
 
-/** What must outlive a restart: persistent messages of a durable queue, redelivered if they ever went out. */
-function keptOf({ durable, entries }: ModelledQueue): Kept[] {
-  return entries
-    .filter(({ persistent }) => durable && persistent)
-    .map(({ route, properties, body, state, redelivered, priority, enqueuedAt }) => ({
-      route,
-      properties,
-      body,
-      redelivered: redelivered || state === 'unacked',
-      priority,
-      enqueuedAt,
-    }));
+function keptOf(modelled: ModelledQueue): Kept[] {
+  return modelled.kept.map(({ route, properties, body, redelivered, priority, enqueuedAt }) => ({
+    route,
+    properties,
+    body,
+    redelivered,
+    priority,
+    enqueuedAt,
+  }));
 }
 
 function rebuilt(store: RecordingStore, logId: number, upTo?: number): Kept[] {
   return store.rebuild(logId, upTo).map(({ route, properties, body, redelivered, priority, enqueuedAt }) => ({
-    route: Buffer.from(route).toString('latin1'),
-    properties: Buffer.from(properties).toString('hex'),
-    body: Buffer.from(body).toString('latin1'),
+    route: digest(route),
+    properties: digest(properties),
+    body: digest(body),
     redelivered,
     priority,
     enqueuedAt,
@@ -145,9 +153,9 @@ function compareRebuilt(store: RecordingStore, modelled: ModelledQueue): void {
   assert.deepEqual(rebuilt(store, modelled.queue.id), keptOf(modelled));
 }
 
-/** Closes a batch: it holds exactly the messages that were published for it and are not settled. */
-function commitAndCheck(store: RecordingStore, program: QueueProgram): void {
-  const batch = store.closeBatch();
+/** The batch just closed holds exactly the messages that were published for it and are not settled. */
+function checkBatch(store: RecordingStore, program: QueueProgram): void {
+  const batch = store.openBatch - 1;
   const calls = store.batches.get(batch) ?? [];
   const inBatch = ({ commit }: Entry): boolean => commit === batch;
   for (const { queue, entries, settled } of program.queues) {

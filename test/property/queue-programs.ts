@@ -9,8 +9,9 @@ import { RecordReader } from '../../src/core/log/record.js';
 import type { CommitId } from '../../src/core/ports/message-store.js';
 import { ClassicQueue } from '../../src/core/queue/classic-queue.js';
 import { PublishOutcome } from '../../src/core/queue/queue.js';
-import type { CoreEnvironment } from '../support/core-environment.js';
-import { readMessage, sourceOf } from '../support/messages.js';
+import { type CoreEnvironment, coreEnvironment } from '../support/core-environment.js';
+import { digest, readMessage, sourceOf } from '../support/messages.js';
+import type { RecordingStore } from '../support/recording-store.js';
 
 /** Two that a store keeps, and one that it does not. */
 export const QUEUES = [
@@ -35,7 +36,7 @@ export type Step =
     }
   | { readonly kind: 'take' | 'purge' | 'delete'; readonly queue: number }
   | { readonly kind: 'ack' | 'requeue' | 'reject'; readonly queue: number; readonly which: number }
-  | { readonly kind: 'tick' | 'commit' };
+  | { readonly kind: 'tick' | 'commit' | 'restart' | 'crash' };
 
 export const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -69,6 +70,12 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('commit' as const) }) },
 );
 
+/** For programs on a store that keeps messages. */
+export const stepWithRestarts: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 20, arbitrary: step },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('restart' as const, 'crash' as const) }) },
+);
+
 /** A message in one queue. Messages are in order of `number`; their position is known once they were taken. */
 export interface Entry {
   readonly number: number;
@@ -88,13 +95,21 @@ export interface Entry {
 export class ModelledQueue {
   readonly queue: ClassicQueue;
   readonly durable: boolean;
-  entries: Entry[] = [];
+  entries: Entry[];
   /** Settled entries, for what must not come back. */
   readonly settled: Entry[] = [];
 
-  constructor(queue: ClassicQueue, durable: boolean) {
+  constructor(queue: ClassicQueue, durable: boolean, entries: Entry[] = []) {
     this.queue = queue;
     this.durable = durable;
+    this.entries = entries;
+  }
+
+  /** What outlives a restart: persistent messages of a durable queue, redelivered if they ever went out. */
+  get kept(): Entry[] {
+    return this.entries
+      .filter(({ persistent }) => this.durable && persistent)
+      .map((entry) => ({ ...entry, state: 'ready', redelivered: entry.redelivered || entry.state === 'unacked' }));
   }
 
   in(state: Entry['state']): Entry[] {
@@ -109,16 +124,21 @@ export class ModelledQueue {
 
 export class QueueProgram {
   readonly queues: ModelledQueue[];
-  readonly environment: CoreEnvironment;
+  environment: CoreEnvironment;
   /** Deleted queues whose messages are still with a consumer. */
-  readonly deleted: ModelledQueue[] = [];
+  deleted: ModelledQueue[] = [];
+  readonly #store: RecordingStore | undefined;
   readonly #onCommit: () => void;
+  /** By queue id, what the last commit kept. */
+  #committed = new Map<number, Entry[]>();
   readonly #owner = {};
   readonly #reader = new RecordReader();
   #published = 0;
 
-  constructor(environment: CoreEnvironment, onCommit: () => void = () => {}) {
-    this.environment = environment;
+  /** Without a store nothing is kept; `onCommit` runs after each batch that was closed. */
+  constructor(store?: RecordingStore, onCommit: () => void = () => {}) {
+    this.#store = store;
+    this.environment = coreEnvironment(store);
     this.#onCommit = onCommit;
     this.queues = QUEUES.map(({ name, durable }) => this.#declare(name, durable));
   }
@@ -147,10 +167,26 @@ export class QueueProgram {
         this.environment.clock.refresh();
         break;
       case 'commit':
-        this.#onCommit();
+        this.commit();
+        break;
+      case 'restart':
+        this.commit();
+        this.#restart();
+        break;
+      case 'crash':
+        this.#store?.crash();
+        this.#restart();
         break;
     }
     for (const modelled of this.queues) compareCounts(modelled);
+  }
+
+  /** Closes the open batch. */
+  commit(): void {
+    if (this.#store === undefined) return;
+    this.#store.closeBatch();
+    this.#committed = new Map(this.queues.map((modelled) => [modelled.queue.id, modelled.kept]));
+    this.#onCommit();
   }
 
   /** Empties every queue in order and deletes it. */
@@ -165,6 +201,25 @@ export class QueueProgram {
     for (const modelled of this.deleted) {
       while (modelled.entries.length > 0) this.#settle(modelled, 'requeue', 0);
     }
+  }
+
+  #restart(): void {
+    const { definitions } = this.environment;
+    this.environment = coreEnvironment(this.#store, definitions);
+    this.deleted = [];
+    this.queues.splice(
+      0,
+      QUEUES.length,
+      ...QUEUES.map(({ name, durable }) => {
+        const { queue } = this.#declare(name, durable);
+        const kept = this.#committed.get(queue.id) ?? [];
+        return new ModelledQueue(
+          queue,
+          durable,
+          kept.map((entry) => ({ ...entry })),
+        );
+      }),
+    );
   }
 
   #at(index: number): ModelledQueue {
@@ -197,9 +252,9 @@ export class QueueProgram {
     for (const modelled of targets) {
       modelled.entries.push({
         number,
-        route: Buffer.from(source.route.subarray(source.routeStart, source.routeEnd)).toString('latin1'),
-        properties: Buffer.from(properties).toString('hex'),
-        body: body.toString('latin1'),
+        route: digest(source.route.subarray(source.routeStart, source.routeEnd)),
+        properties: digest(properties),
+        body: digest(body),
         persistent,
         priority,
         enqueuedAt: clock.coarseWallTime,

@@ -48,14 +48,19 @@ export interface CoreEnvironment {
   readonly failures: unknown[];
 }
 
-export function coreEnvironment(store: MessageStore = new MemoryMessageStore()): CoreEnvironment {
+/** With the definitions of a host before it, this one takes its place as after a restart. */
+export function coreEnvironment(
+  store: MessageStore = new MemoryMessageStore(),
+  definitions = new RecordingDefinitions(),
+): CoreEnvironment {
   const clock = new FakeClock();
   const failures: unknown[] = [];
   const turn = new Turn(clock, (error) => failures.push(error));
   const logs = { clock, segments: new SegmentPool(), bodies: new SharedBodies(), store };
-  const definitions = new RecordingDefinitions();
-  let lastQueueId = 0;
+  const kept = [...definitions.load()];
+  let lastQueueId = Math.max(0, ...kept.map((definition) => (definition.kind === 'queue' ? definition.id : 0)));
   const host = new VirtualHost('/', { turn, logs, definitions, nextQueueId: () => ++lastQueueId });
+  host.restore(kept);
   return { clock, turn, logs, definitions, host, failures };
 }
 

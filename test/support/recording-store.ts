@@ -4,10 +4,16 @@
  * call breaks it.
  */
 import { RecordFlag, recordHeader } from '../../src/core/log/record-layout.js';
-import type { BatchedLog, BatchSink, CommitId, MessageStore } from '../../src/core/ports/message-store.js';
+import type {
+  BatchedLog,
+  BatchSink,
+  CommitId,
+  MessageStore,
+  RecoveredLog,
+} from '../../src/core/ports/message-store.js';
 
 export type StoreCall =
-  | { readonly kind: 'append'; readonly logId: number; readonly position: number; readonly record: Uint8Array }
+  | { readonly kind: 'append'; readonly logId: number; readonly position: number; readonly record: Buffer }
   | { readonly kind: 'putBody'; readonly bodyId: number; readonly body: Uint8Array }
   | { readonly kind: 'settle'; readonly logId: number; readonly first: number; readonly last: number }
   | { readonly kind: 'markDelivered'; readonly logId: number; readonly upTo: number }
@@ -24,8 +30,16 @@ export interface RebuiltMessage {
 }
 
 interface StoredRecord {
-  readonly record: Uint8Array;
+  readonly position: number;
+  readonly bodyId: number;
+  readonly record: Buffer;
   readonly body: Uint8Array | undefined;
+}
+
+interface LogContents {
+  readonly records: readonly StoredRecord[];
+  readonly deliveredUpTo: number;
+  readonly nextPosition: number;
 }
 
 export class RecordingStore implements MessageStore, BatchSink {
@@ -49,6 +63,27 @@ export class RecordingStore implements MessageStore, BatchSink {
     this.#enlisted.push(log);
   }
 
+  recover(logId: number): RecoveredLog | undefined {
+    const { records, deliveredUpTo, nextPosition } = this.#contents(logId, this.openBatch - 1);
+    if (nextPosition === 1) return undefined;
+    return {
+      nextPosition,
+      deliveredUpTo,
+      forEachRecord: (visit) => {
+        for (const { position, record } of records) {
+          const bytes = Uint8Array.from(record);
+          visit(position, bytes, 0, bytes.length);
+          bytes.fill(0xcc);
+        }
+      },
+      body: (bodyId) => {
+        const found = records.find((stored) => stored.bodyId === bodyId)?.body;
+        if (found === undefined) throw new Error(`log ${logId} names no body ${bodyId}`);
+        return found;
+      },
+    };
+  }
+
   dropLog(logId: number): void {
     this.#dropped.add(logId);
     this.#calls.push({ kind: 'dropLog', logId });
@@ -62,13 +97,16 @@ export class RecordingStore implements MessageStore, BatchSink {
 
   append(logId: number, position: number, bytes: Uint8Array, start: number, end: number): void {
     this.#assertKnown(logId);
-    this.#calls.push({ kind: 'append', logId, position, record: bytes.slice(start, end) });
+    this.#calls.push({ kind: 'append', logId, position, record: Buffer.from(bytes.subarray(start, end)) });
   }
 
   putBody(bodyId: number, body: Uint8Array): void {
-    const again = this.#calls.some((call) => call.kind === 'putBody' && call.bodyId === bodyId);
-    if (again) throw new Error(`body ${bodyId} is put twice in one batch`);
-    this.#calls.push({ kind: 'putBody', bodyId, body: body.slice() });
+    const put = this.#calls.find((call) => call.kind === 'putBody' && call.bodyId === bodyId);
+    if (put?.kind === 'putBody') {
+      if (Buffer.compare(put.body, body) !== 0) throw new Error(`body ${bodyId} changes within a batch`);
+      return;
+    }
+    this.#calls.push({ kind: 'putBody', bodyId, body: Buffer.from(body) });
   }
 
   settle(logId: number, first: number, last: number): void {
@@ -104,6 +142,12 @@ export class RecordingStore implements MessageStore, BatchSink {
     return closed;
   }
 
+  /** What was not in a closed batch is lost, and whoever wrote it is gone. */
+  crash(): void {
+    this.#calls = [];
+    this.#enlisted = [];
+  }
+
   makeDurable(upTo: CommitId): void {
     this.durableCommit = upTo;
     for (const listener of this.#listeners) listener(upTo);
@@ -118,27 +162,39 @@ export class RecordingStore implements MessageStore, BatchSink {
 
   /** What a restart would find of a log after batch `upTo`, in order. */
   rebuild(logId: number, upTo: CommitId = this.openBatch - 1): RebuiltMessage[] {
+    const { records, deliveredUpTo } = this.#contents(logId, upTo);
+    return records.map((stored) => ({
+      position: stored.position,
+      redelivered: stored.position < deliveredUpTo,
+      ...partsOf(stored),
+    }));
+  }
+
+  #contents(logId: number, upTo: CommitId): LogContents {
     const records = new Map<number, StoredRecord>();
     let deliveredUpTo = 0;
-    for (const [batch, calls] of this.batches) {
-      if (batch > upTo) break;
+    let nextPosition = 1;
+    const calls = [...this.batches].flatMap(([batch, calls]) => (batch <= upTo ? [calls] : []));
+    for (const batch of calls) {
       const bodies = new Map<number, Uint8Array>();
-      for (const call of calls) {
+      for (const call of batch) {
         if (call.kind === 'putBody') bodies.set(call.bodyId, call.body);
         else if (call.logId !== logId) continue;
-        else if (call.kind === 'append') records.set(call.position, storedRecord(call.record, bodies));
-        else if (call.kind === 'markDelivered') deliveredUpTo = Math.max(deliveredUpTo, call.upTo);
+        else if (call.kind === 'append') {
+          records.set(call.position, storedRecord(call.position, call.record, bodies));
+          nextPosition = Math.max(nextPosition, call.position + 1);
+        } else if (call.kind === 'markDelivered') deliveredUpTo = Math.max(deliveredUpTo, call.upTo);
         else if (call.kind === 'dropLog') records.clear();
         else {
           for (const position of [...records.keys()]) {
             if (position >= call.first && position <= call.last) records.delete(position);
           }
+          nextPosition = Math.max(nextPosition, call.last + 1);
         }
       }
     }
-    return [...records]
-      .sort(([a], [b]) => a - b)
-      .map(([position, stored]) => ({ position, redelivered: position < deliveredUpTo, ...partsOf(stored) }));
+    const sorted = [...records.values()].sort((a, b) => a.position - b.position);
+    return { records: sorted, deliveredUpTo, nextPosition: Math.max(nextPosition, deliveredUpTo) };
   }
 
   #assertKnown(logId: number): void {
@@ -146,16 +202,16 @@ export class RecordingStore implements MessageStore, BatchSink {
   }
 }
 
-function storedRecord(record: Uint8Array, bodies: ReadonlyMap<number, Uint8Array>): StoredRecord {
+function storedRecord(position: number, record: Buffer, bodies: ReadonlyMap<number, Uint8Array>): StoredRecord {
   const { flags } = recordHeader.decode(record);
-  if ((flags & RecordFlag.SharedBody) === 0) return { record, body: undefined };
+  if ((flags & RecordFlag.SharedBody) === 0) return { position, record, bodyId: 0, body: undefined };
   const view = new DataView(record.buffer, record.byteOffset);
   const bodyId = view.getUint32(recordHeader.span, true);
   const length = view.getUint32(recordHeader.span + 4, true);
   const body = bodies.get(bodyId);
   if (body === undefined) throw new Error(`the batch holds no body ${bodyId} for its record`);
   if (body.length !== length) throw new Error(`body ${bodyId} has ${body.length} bytes, its record says ${length}`);
-  return { record, body };
+  return { position, record, bodyId, body };
 }
 
 /** Read with `recordHeader`, not with the broker's own reader. */
@@ -166,9 +222,9 @@ function partsOf({ record, body }: StoredRecord): Omit<RebuiltMessage, 'position
   const properties = route + routeLength;
   const end = properties + propertiesLength;
   return {
-    route: record.slice(route, properties),
-    properties: record.slice(properties, end),
-    body: body ?? record.slice(end),
+    route: record.subarray(route, properties),
+    properties: record.subarray(properties, end),
+    body: body ?? record.subarray(end),
     priority,
     enqueuedAt,
   };

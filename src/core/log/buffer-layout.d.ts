@@ -3,8 +3,8 @@ declare module 'buffer-layout' {
   export interface Layout<T> {
     readonly span: number;
     readonly property: string;
-    decode(bytes: Uint8Array, offset?: number): T;
-    encode(value: T, bytes: Uint8Array, offset?: number): number;
+    decode(bytes: Buffer, offset?: number): T;
+    encode(value: T, bytes: Buffer, offset?: number): number;
   }
   export interface Structure<T> extends Layout<T> {
     /** Bytes from the start of the structure; undefined for an unknown property or after a field of variable size. */

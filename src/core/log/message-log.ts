@@ -27,6 +27,7 @@ export class MessageLog implements BatchedLog {
   unread = 0;
   readonly #environment: LogEnvironment;
   #stored: boolean;
+  #ended = false;
   readonly #segments: Segment[] = [];
   #tail: Segment | undefined;
   #nextPosition = 1;
@@ -156,14 +157,22 @@ export class MessageLog implements BatchedLog {
     return count;
   }
 
-  /** The store forgets the log. Records that are delivered and not settled stay readable until they are. */
+  /**
+   * The end of the log: the store forgets it and nothing is appended any more. Records that are delivered and not
+   * settled stay readable until they are, and the memory goes with the last of them.
+   */
   forget(): void {
     if (this.#stored) this.#environment.store.dropLog(this.id);
     this.#stored = false;
+    this.#ended = true;
+    const tail = this.#tail;
+    if (tail?.live === 0) this.#retire(this.#segments.length - 1, tail);
   }
 
   /** Tells the store what changed since the last batch. Records settled in the meantime are left out. */
   collect(sink: BatchSink): void {
+    // Forgotten since it enlisted.
+    if (!this.#stored) return;
     const settled = this.#settled;
     this.#collectRecords(sink, settled);
     settled?.forEachRange((first, last) => {
@@ -216,10 +225,10 @@ export class MessageLog implements BatchedLog {
     return segment;
   }
 
-  /** Segment `index` has no live record left. The tail's memory is kept for what comes next. */
+  /** Segment `index` has no live record left. The tail's memory is kept for what comes next, if anything does. */
   #retire(index: number, segment: Segment): void {
     if (segment !== this.#tail) this.#remove(index, segment);
-    else if (segment.bytes.length > LARGEST_SEGMENT_BYTES) {
+    else if (this.#ended || segment.bytes.length > LARGEST_SEGMENT_BYTES) {
       this.#tail = undefined;
       this.#remove(index, segment);
       this.#skipToEnd();
