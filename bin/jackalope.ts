@@ -6,6 +6,7 @@
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type Broker, runBroker } from '../src/broker.js';
+import { SystemClock } from '../src/clock.js';
 import {
   type BrokerOptions,
   type CommandLine,
@@ -16,6 +17,8 @@ import {
 } from '../src/config.js';
 import { createLogger, type LogDestination, type Logger, standardOutput } from '../src/logger.js';
 
+/** How often a broker that npm started looks whether its parent is still there. */
+const PARENT_LOOK_MS = 250;
 const WELL_KNOWN_PASSWORD = 'guest';
 
 const output = standardOutput();
@@ -102,6 +105,17 @@ function stopOnSignals(starting: Promise<Broker>, log: Logger): void {
   };
   process.on('SIGTERM', stop);
   process.on('SIGINT', stop);
+  if (process.env['npm_execpath'] !== undefined) onParentGone(() => stop('SIGTERM'));
+}
+
+/** npm passes signals to its shell, and a shell that dies of one leaves its child running: the child looks itself. */
+function onParentGone(callback: () => void): void {
+  const parent = process.ppid;
+  const timer = new SystemClock().every(PARENT_LOOK_MS, () => {
+    if (process.ppid === parent) return;
+    timer.cancel();
+    callback();
+  });
 }
 
 /** One line for what a user can mend, the stack for what only a developer can. */

@@ -18,9 +18,12 @@ export class Command {
   readonly #child: ChildProcess;
   readonly #finished: Promise<Finished>;
 
-  constructor(args: readonly string[], env: Record<string, string> = {}) {
+  /** With `shell` the child is a shell that runs the command as its own child, as npm does. */
+  constructor(args: readonly string[], env: Record<string, string> = {}, { shell = false } = {}) {
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('JACKALOPE_'));
-    this.#child = spawn(process.execPath, [SCRIPT, ...args], {
+    const direct = [process.execPath, SCRIPT, ...args];
+    const [file = '', ...rest] = shell ? ['sh', '-c', '"$@"; exit', 'sh', ...direct] : direct;
+    this.#child = spawn(file, rest, {
       env: { ...Object.fromEntries(inherited), ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

@@ -117,6 +117,14 @@ describe('jackalope', () => {
     expect(await command.finished()).toMatchObject({ exitCode: 0, stderr: '' });
   });
 
+  it.skipIf(process.platform === 'win32')('stops when the shell that npm started it in is gone', async () => {
+    const command = new Command(['--amqp-port', '0'], { npm_execpath: 'npm' }, { shell: true });
+    await command.printed(STARTED);
+    command.signal('SIGTERM');
+    // The broker holds the shell's output open until it ends itself.
+    expect((await command.finished()).stdout).toContain('stopping');
+  });
+
   it('stops at once on a second signal, whoever has not answered yet', async () => {
     const [command, output] = await started();
     // A peer that does not answer connection.close by itself.
