@@ -53,7 +53,7 @@ export function createLogger(
 
 /** Standard output, written to at once. A reader that goes away or a full disk ends the log, never the broker. */
 export function standardOutput(): LogDestination {
-  const output = destination({ fd: 1, sync: true });
+  const output = destination({ dest: 1, sync: true });
   output.on('error', () => {});
   return output;
 }

@@ -38,9 +38,12 @@ export function describePayload(type: number, bytes: Uint8Array, start: number, 
   return `type ${type}, ${end - start <= 16 ? 'all' : 'first 16'} octets = ${shown}`;
 }
 
+/** As much of a binary as any reply text has room for. A frame may hold more than `fromCharCode` takes arguments. */
+const PRINTED_BYTES = 256;
+
 /** A binary as Erlang prints it: as text when all of it is printable, else as numbers. */
 export function printBinary(bytes: Uint8Array): string {
   const printable = bytes.length > 0 && bytes.every((byte) => byte >= 0x20 && byte < 0x7f);
-  if (printable) return `<<"${String.fromCharCode(...bytes)}">>`;
-  return `<<${Array.from(bytes).join(',')}>>`;
+  const shown = bytes.subarray(0, PRINTED_BYTES);
+  return printable ? `<<"${String.fromCharCode(...shown)}">>` : `<<${Array.from(shown).join(',')}>>`;
 }

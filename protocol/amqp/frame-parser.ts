@@ -78,7 +78,7 @@ export class FrameParser {
     this.#suspended = false;
     const held = this.#held;
     this.#held = [];
-    for (const bytes of held) this.push(bytes, 0, bytes.length);
+    for (const bytes of held) this.#push(bytes, 0, bytes.length, true);
   }
 
   /** Bytes that a suspended parser holds. */
@@ -88,6 +88,11 @@ export class FrameParser {
 
   /** Throws FrameError; the parser is of no use afterwards. */
   push(bytes: Uint8Array, start: number, end: number): void {
+    this.#push(bytes, start, end, false);
+  }
+
+  /** `owned`: the bytes stay valid, so what has to be held of them need not be copied. */
+  #push(bytes: Uint8Array, start: number, end: number, owned: boolean): void {
     let at = start;
     if (this.#headerFilled > 0 && !this.#suspended) at = this.#completeCarried(bytes, at, end);
     while (!this.#suspended) {
@@ -110,7 +115,7 @@ export class FrameParser {
       at = next;
     }
     if (at === end) return;
-    if (this.#suspended) this.#held.push(copyRange(bytes, at, end));
+    if (this.#suspended) this.#held.push(owned ? bytes.subarray(at, end) : copyRange(bytes, at, end));
     else this.#carry(bytes, at, end);
   }
 

@@ -16,6 +16,7 @@ export function isReplyName(name: string): boolean {
 
 export class ReplyQueue implements MessageTarget {
   readonly name: string;
+  closed = false;
   readonly #deliver: (record: RecordReader) => void;
   readonly #reader = new RecordReader();
 
@@ -25,6 +26,8 @@ export class ReplyQueue implements MessageTarget {
   }
 
   enqueue(source: RecordSource): void {
+    // A transaction may have been routed here before the requester went.
+    if (this.closed) return;
     this.#reader.showSource(source);
     this.#deliver(this.#reader);
   }
@@ -53,6 +56,7 @@ export class ReplyQueues {
   }
 
   close(queue: ReplyQueue): void {
+    queue.closed = true;
     if (this.#byName.delete(queue.name)) this.#onChange();
   }
 }

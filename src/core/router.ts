@@ -30,7 +30,7 @@ export class RouteWalk implements RouteTargets {
   /** True when the result depends on nothing but the routing keys. */
   byKey = true;
   /** Set to collect every binding that matched (trace, explain). */
-  trace: Binding[] | undefined;
+  trace: Set<Binding> | undefined;
   readonly #findExchange: (name: string) => Exchange | undefined;
   readonly #waiting: Exchange[] = [];
   #mark = 0;
@@ -61,7 +61,7 @@ export class RouteWalk implements RouteTargets {
 
   add(binding: Binding): void {
     this.#matched++;
-    this.trace?.push(binding);
+    this.trace?.add(binding);
     const destination = binding.destination;
     if (destination.kind === 'exchange') this.#visit(destination.exchange);
     else if (destination.queue.routeMark !== this.#mark) {

@@ -154,7 +154,7 @@ export class VirtualHost implements QueueHost {
     if (ifUnused && exchange.outgoingCount > 0) {
       throw new BrokerError('precondition-failed', `${describeExchange(name, this.name)} in use`);
     }
-    this.#removeExchange(exchange);
+    this.#removeExchanges([exchange]);
   }
 
   // --- queues
@@ -246,7 +246,7 @@ export class VirtualHost implements QueueHost {
     const binding = exchange.find(this.#destination(to, requester), routingKey, args);
     if (binding === undefined) return;
     this.#detach(binding);
-    this.#afterUnbinding(exchange);
+    if (this.#isOrphaned(exchange)) this.#removeExchanges([exchange]);
   }
 
   // --- publishing
@@ -331,33 +331,39 @@ export class VirtualHost implements QueueHost {
     this.touch();
   }
 
-  #afterUnbinding(source: Exchange): void {
-    const gone = source.options.autoDelete && source.outgoingCount === 0 && this.#exchanges.get(source.name) === source;
-    if (gone) this.#removeExchange(source);
+  /** An auto-delete exchange without its last binding. */
+  #isOrphaned(source: Exchange): boolean {
+    return source.options.autoDelete && source.outgoingCount === 0 && this.#exchanges.get(source.name) === source;
   }
 
-  #removeExchange(exchange: Exchange): void {
-    this.#exchanges.delete(exchange.name);
-    for (const binding of [...exchange.outgoing]) this.#detach(binding);
-    this.#unbindDestination(exchange.incoming);
-    if (exchange.options.durable) this.#environment.definitions.remove(exchangeDefinition(this.name, exchange));
-    this.touch();
+  /** Takes exchanges out, and those with them that this orphans: a chain of them may be longer than a stack is deep. */
+  #removeExchanges(going: Exchange[]): void {
+    for (let exchange = going.pop(); exchange !== undefined; exchange = going.pop()) {
+      this.#exchanges.delete(exchange.name);
+      for (const binding of [...exchange.outgoing]) this.#detach(binding);
+      this.#unbindDestination(exchange.incoming, going);
+      if (exchange.options.durable) this.#environment.definitions.remove(exchangeDefinition(this.name, exchange));
+      this.touch();
+    }
   }
 
   #removeQueue(queue: Queue): void {
+    const orphans: Exchange[] = [];
     this.#queues.delete(queue.name);
-    this.#unbindDestination(queue.bindings);
+    this.#unbindDestination(queue.bindings, orphans);
     const owner = queue.options.owner;
     if (owner !== undefined) this.#owned.get(owner)?.delete(queue);
     else if (queue.options.durable) this.#environment.definitions.remove(queueDefinition(this.name, queue));
     queue.delete();
+    this.#removeExchanges(orphans);
     this.touch();
   }
 
-  #unbindDestination(incoming: Set<Binding>): void {
+  /** Removes the bindings that lead to one destination and notes the exchanges that this orphans. */
+  #unbindDestination(incoming: Set<Binding>, orphans: Exchange[]): void {
     for (const binding of [...incoming]) {
       this.#detach(binding);
-      this.#afterUnbinding(binding.source);
+      if (this.#isOrphaned(binding.source)) orphans.push(binding.source);
     }
   }
 

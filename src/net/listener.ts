@@ -7,12 +7,17 @@
  * events, with the same result.
  */
 import { createServer, type Server, Socket } from 'node:net';
-import type { Turn } from '../core/turn.js';
+import { type Turn, TurnPhase, type TurnTask } from '../core/turn.js';
 import type { ChunkPool } from './chunk-pool.js';
+import { descriptorLimit, descriptorOf } from './descriptor-limit.js';
 import { SocketTransport } from './transport.js';
 
 const READ_BUFFER_BYTES = 256 * 1024;
 const BACKLOG = 4096;
+/** Of a crowd at the door so many are let in before those inside have their turn again. */
+const ADMITTED_A_TURN = 16;
+/** Left by connections to the rest of the process. With none left, libuv closes what it accepts and tells nobody. */
+const RESERVED_DESCRIPTORS = 8;
 
 export interface ListenerEvents {
   accepted(transport: SocketTransport): void;
@@ -26,14 +31,18 @@ interface AdoptableSocket {
   _server: unknown;
 }
 
-export class Listener {
+export class Listener implements TurnTask {
+  deferred = false;
   readonly #chunks: ChunkPool;
   readonly #turn: Turn;
   readonly #maxConnections: number;
   readonly #events: ListenerEvents;
   readonly #servers: Server[] = [];
+  /** Accepted, but nothing was read from them yet. */
+  readonly #arrived: Socket[] = [];
   readonly #sockets = new Set<Socket>();
   #onLastClosed: () => void = () => {};
+  readonly #descriptorLimit = descriptorLimit();
   readonly #readBuffer = Buffer.allocUnsafeSlow(READ_BUFFER_BYTES);
 
   /** `maxConnections` 0 is no limit. */
@@ -45,7 +54,7 @@ export class Listener {
   }
 
   get connectionCount(): number {
-    return this.#sockets.size;
+    return this.#sockets.size + this.#arrived.length;
   }
 
   /** Resolves to the port once it listens; rejects with Node's error when it cannot. */
@@ -67,6 +76,7 @@ export class Listener {
   /** Stops accepting; connections go on. */
   stopAccepting(): void {
     for (const server of this.#servers.splice(0)) server.close();
+    for (const socket of this.#arrived.splice(0)) socket.destroy();
   }
 
   /** Resolves when every socket is closed; listeners are, as soon as this is called. */
@@ -81,11 +91,22 @@ export class Listener {
   }
 
   #accept(accepted: Socket): void {
-    if (this.#maxConnections > 0 && this.#sockets.size >= this.#maxConnections) {
+    const refusal = this.#refusal(accepted);
+    if (refusal !== undefined) {
       accepted.destroy();
-      this.#events.refused(`connection limit (${this.#maxConnections}) is reached`);
+      this.#events.refused(refusal);
       return;
     }
+    this.#arrived.push(accepted);
+    this.#turn.defer(TurnPhase.Flush, this);
+  }
+
+  runInTurn(): void {
+    for (const socket of this.#arrived.splice(0, ADMITTED_A_TURN)) this.#admit(socket);
+    if (this.#arrived.length > 0) this.#turn.defer(TurnPhase.Flush, this);
+  }
+
+  #admit(accepted: Socket): void {
     let transport: SocketTransport | undefined;
     const socket = this.#adopt(accepted, (bytes, length) => transport?.received(bytes, length));
     this.#sockets.add(socket);
@@ -96,6 +117,17 @@ export class Listener {
     transport = new SocketTransport(socket, this.#chunks, this.#turn);
     this.#events.accepted(transport);
     socket.resume();
+  }
+
+  /** Why there is no room for one more connection; undefined when there is. */
+  #refusal(accepted: Socket): string | undefined {
+    if (this.#maxConnections > 0 && this.connectionCount >= this.#maxConnections) {
+      return `connection limit (${this.#maxConnections}) is reached`;
+    }
+    if (descriptorOf(accepted) >= this.#descriptorLimit - RESERVED_DESCRIPTORS) {
+      return `out of file descriptors (limit ${this.#descriptorLimit})`;
+    }
+    return undefined;
   }
 
   /** A socket that reads into our buffer; the accepted one itself, with 'data' events, where that cannot be had. */

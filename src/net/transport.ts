@@ -68,6 +68,10 @@ export class SocketTransport implements Transport, TurnTask {
     socket.on('error', (error) => {
       this.#error = error;
     });
+    // Who ends its side while it leaves our output unread will not read it, and would keep the socket for good.
+    socket.on('end', () => {
+      if (this.unsentBytes > 0) socket.destroy();
+    });
     socket.on('close', () => this.#handler?.onClosed(this.#error));
   }
 

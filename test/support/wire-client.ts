@@ -266,6 +266,10 @@ export class WireClient {
     await this.closed();
   }
 
+  get heartbeatsReceived(): number {
+    return this.inbox.heartbeats;
+  }
+
   async expectHeartbeat(timeoutMs: number): Promise<void> {
     const before = this.inbox.heartbeats;
     await this.inbox.until(() => this.inbox.heartbeats > before, 'a heartbeat', timeoutMs);

@@ -95,17 +95,33 @@ export class GetSource implements DeliverySource {
   }
 }
 
-/** The consumer on `amq.rabbitmq.reply-to`: replies go out at once and are never acknowledged. */
+/**
+ * The consumer on `amq.rabbitmq.reply-to`: replies go out at once and are never acknowledged. They have no queue to wait
+ * in, so those for a peer that does not read are lost.
+ */
 export class ReplyConsumer {
   readonly tag: string;
   readonly queue: ReplyQueue;
+  readonly #channel: Channel;
+  readonly #prefix: Uint8Array;
+  #dropping = false;
 
   constructor(channel: Channel, tag: string) {
-    const prefix = deliverPrefix(channel.number, tag);
     this.tag = tag;
-    this.queue = channel.access.openReplyQueue((record) =>
-      channel.output.deliver(prefix, channel.nextDeliveryTag(), record),
-    );
+    this.#channel = channel;
+    this.#prefix = deliverPrefix(channel.number, tag);
+    this.queue = channel.access.openReplyQueue((record) => this.#deliver(record));
+  }
+
+  #deliver(record: RecordReader): void {
+    const channel = this.#channel;
+    if (channel.output.overflowing) {
+      if (!this.#dropping) channel.host.repliesDropped(channel);
+      this.#dropping = true;
+      return;
+    }
+    this.#dropping = false;
+    channel.output.deliver(this.#prefix, channel.nextDeliveryTag(), record);
   }
 }
 

@@ -38,7 +38,11 @@ export interface ChannelHost {
   /** Closes the whole connection. */
   failConnection(error: AmqpError): void;
   channelFailed(channel: Channel, error: AmqpError): void;
+  /** The peer does not read its direct replies. */
+  repliesDropped(channel: Channel): void;
   channelGone(channel: Channel): void;
+  /** A method was handled that costs more than an ack or a publish. */
+  methodHandled(): void;
 }
 
 export class Channel implements ConfirmSink, SettlementSink, TurnTask, Publishing {
@@ -147,6 +151,7 @@ export class Channel implements ConfirmSink, SettlementSink, TurnTask, Publishin
     } catch (error) {
       this.fail(error, id);
     }
+    if (id !== MethodId.BasicAck) this.host.methodHandled();
   }
 
   #refuseDuringCommit(): void {

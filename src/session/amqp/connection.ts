@@ -20,6 +20,7 @@ import { MalformedError } from '../../../protocol/errors.js';
 import type { VirtualHostAccess } from '../../auth/virtual-host-access.js';
 import type { Timer } from '../../clock.js';
 import { lookUp } from '../../core/field-value.js';
+import { TurnPhase, type TurnTask } from '../../core/turn.js';
 import { BrokerError } from '../../errors.js';
 import type { Logger } from '../../logger.js';
 import type { Monitored } from '../../net/heartbeat.js';
@@ -44,10 +45,13 @@ type State = 'header' | 'handshake' | 'running' | 'closing' | 'lingering' | 'clo
 const LONGEST_LINGER_SECONDS = 30;
 /** What RabbitMQ takes in a frame before tuning, and so what clients expect to fit. */
 const HANDSHAKE_FRAME_BYTES = 8192;
+/** After so many methods the other connections have their turn: one such turn takes them a few milliseconds. */
+const METHODS_A_TURN = 256;
 const HEARTBEAT_FRAME = Uint8Array.of(FrameType.heartbeat, 0, 0, 0, 0, 0, 0, 0xce);
 const CLOSE_OK_FRAME = Buffer.of(FrameType.method, 0, 0, 0, 0, 0, 4, 0, 10, 0, 51, 0xce);
 
-export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost, Monitored {
+export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost, Monitored, TurnTask {
+  deferred = false;
   readonly environment: AmqpEnvironment;
   readonly output: FrameOutput;
   readonly #transport: Transport;
@@ -63,6 +67,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   #timer: Timer | undefined;
   /** Where the next frame begins is not known any more. */
   #framingLost = false;
+  #methods = 0;
   /** The channel of the frame before, which most often is the channel of the next. */
   #recent: Channel | undefined;
 
@@ -91,7 +96,9 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   /** Closes the connection from our side: `CONNECTION_FORCED - reason`. Before it runs, the socket is just closed. */
   close(reason: string): void {
     if (this.#state !== 'running') {
-      if (this.#state === 'header' || this.#state === 'handshake') this.#transport.destroy();
+      if (this.#state !== 'header' && this.#state !== 'handshake') return;
+      this.#state = 'lingering';
+      this.#transport.destroy();
       return;
     }
     this.failConnection(toAmqpError(new BrokerError('connection-forced', reason), 0));
@@ -145,6 +152,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     } catch (error) {
       this.#failed(error, 0);
     }
+    if (this.output.overflowing) this.#holdBack();
   }
 
   onPublish(
@@ -170,7 +178,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
       bodyEnd,
     );
     if (taken && this.environment.alarms.active) this.#block();
-    if (this.output.overflowing) this.#gate.close('overflow');
+    if (this.output.overflowing) this.#holdBack();
     return taken;
   }
 
@@ -184,7 +192,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     writeConnectionClose(this.output.writer, 0, error.code, error.text, error.classId, error.methodId);
     this.output.touch();
     // The close handshake must be read even from a peer that is blocked.
-    this.#gate.openForAll();
+    this.#openGate();
     this.#linger();
   }
 
@@ -192,15 +200,33 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     this.#logFailure(error, 'channel closed with an error', channel.number);
   }
 
+  repliesDropped(channel: Channel): void {
+    this.#log.warn({ channel: channel.number }, 'direct replies are dropped: the client does not read them');
+  }
+
   channelGone(channel: Channel): void {
     this.#channels.delete(channel.number);
     if (this.#recent === channel) this.#recent = undefined;
   }
 
+  methodHandled(): void {
+    this.#methods++;
+    if (this.#methods % METHODS_A_TURN !== 0 || this.#state !== 'running') return;
+    this.#gate.close('turn');
+    this.environment.turn.defer(TurnPhase.Flush, this);
+  }
+
+  /** The others have had their turn. */
+  runInTurn(): void {
+    this.#openGate('turn');
+  }
+
   // --- Monitored
 
+  /** While nothing is read because the peer does not read either, its taking what we sent is its sign of life. */
   get bytesRead(): number {
-    return this.#transport.bytesRead;
+    const { bytesRead, bytesWritten, unsentBytes } = this.#transport;
+    return this.#gate.isClosedFor('overflow') ? bytesRead + bytesWritten - unsentBytes : bytesRead;
   }
 
   get bytesWritten(): number {
@@ -208,7 +234,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   }
 
   get readingPaused(): boolean {
-    return this.#gate.closed;
+    return this.#gate.isClosedFor('alarm');
   }
 
   sendHeartbeat(): void {
@@ -278,6 +304,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
       decodeConnectionUpdateSecret(reader);
       writeConnectionUpdateSecretOk(this.output.writer, 0);
       this.output.touch();
+      this.methodHandled();
     } else throw new BrokerError('channel-error', 'unexpected method in connection state running');
   }
 
@@ -308,7 +335,6 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     }
     channel.onFrame(type, bytes, start, end);
     if (type !== FrameType.method && this.environment.alarms.active) this.#block();
-    if (this.output.overflowing) this.#gate.close('overflow');
   }
 
   #find(number: number): Channel | undefined {
@@ -348,7 +374,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     if (wasRunning) this.#log.info('connection closed');
     writeConnectionCloseOk(this.output.writer, 0);
     this.output.flush();
-    this.#gate.openForAll();
+    this.#openGate();
     this.#linger();
   }
 
@@ -364,15 +390,15 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     this.#transport.end();
   }
 
-  /** Whatever was thrown while handling this connection's input. `method`: ids of the method, 0 when there is none. */
+  /**
+   * Whatever was thrown while handling this connection's input. Once we close there is nothing left to say: the first
+   * error is on its way, and the peer's close-ok is all that counts. `method`: ids of the method, 0 when there is none.
+   */
   #failed(error: unknown, method: number): void {
     if (error instanceof SilentRefusal) this.#refuseSilently(error.message);
     else if (this.#state === 'handshake' && this.#handshake.stage === 'start-ok' && !(error instanceof LoginRefusal)) {
       this.#refuseSilently(error instanceof Error ? error.message : String(error));
-    } else if (this.#state === 'closing') {
-      // Malformed bytes after our close: there is nothing left to say.
-      this.#transport.destroy();
-    } else {
+    } else if (this.#state !== 'closing') {
       const failure = toAmqpError(error, error instanceof LoginRefusal ? 0 : method);
       this.failConnection({ ...failure, hard: true });
     }
@@ -399,10 +425,20 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   }
 
   #releaseAll(): void {
-    for (const channel of this.#channels.values()) channel.release();
+    const channels = [...this.#channels.values()];
     this.#channels.clear();
     this.#recent = undefined;
-    this.#handshake.access?.releaseExclusiveQueues();
+    for (const channel of channels) this.#attempt(() => channel.release());
+    this.#attempt(() => this.#handshake.access?.releaseExclusiveQueues());
+  }
+
+  /** Cleaning up goes on after a mistake of ours: it runs where nobody could answer an error. */
+  #attempt(release: () => void): void {
+    try {
+      release();
+    } catch (err) {
+      this.#log.error({ err }, 'could not release what the connection held');
+    }
   }
 
   // --- blocking
@@ -427,9 +463,16 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     this.#openGate('alarm');
   }
 
-  #openGate(reason: GateReason): void {
+  /** The peer does not read what it asked for: nothing more is taken from it until it does. */
+  #holdBack(): void {
+    if (this.#state === 'running') this.#gate.close('overflow');
+  }
+
+  /** Without a reason, whatever the reasons are. */
+  #openGate(reason?: GateReason): void {
     try {
-      this.#gate.open(reason);
+      if (reason === undefined) this.#gate.openForAll();
+      else this.#gate.open(reason);
     } catch (error) {
       this.#framingLost = true;
       this.#failed(error, 0);

@@ -62,8 +62,9 @@ export class FrameOutput implements TurnTask {
     if (length === 0 || this.#closed) this.#transport.chunks.release(chunk);
     else this.#transport.write(chunk, length);
     const unsent = this.#transport.unsentBytes;
-    this.backedUp = unsent > BACKED_UP_BYTES;
-    this.overflowing = unsent > OVERFLOW_BYTES;
+    // Only `drained` takes them back: whoever waits hears of it there and nowhere else.
+    if (unsent > BACKED_UP_BYTES) this.backedUp = true;
+    if (unsent > OVERFLOW_BYTES) this.overflowing = true;
   }
 
   /** The transport sent something; true when that ends the back-up. */

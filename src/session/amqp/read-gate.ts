@@ -5,8 +5,8 @@
 import type { FrameParser } from '../../../protocol/amqp/frame-parser.js';
 import type { Transport } from '../../net/transport.js';
 
-/** `alarm`: resources run low; `overflow`: the peer does not read our answers. */
-export type GateReason = 'alarm' | 'overflow';
+/** `alarm`: resources run low; `overflow`: the peer does not read our answers; `turn`: it is the turn of others. */
+export type GateReason = 'alarm' | 'overflow' | 'turn';
 
 export class ReadGate {
   readonly #parser: FrameParser;
@@ -16,10 +16,6 @@ export class ReadGate {
   constructor(parser: FrameParser, transport: Transport) {
     this.#parser = parser;
     this.#transport = transport;
-  }
-
-  get closed(): boolean {
-    return this.#reasons.size > 0;
   }
 
   isClosedFor(reason: GateReason): boolean {

@@ -22,6 +22,7 @@ const MOST_SLOTS = 16_384;
 export class RouteCache {
   #last: CachedRoute | undefined;
   #slots: (CachedRoute | undefined)[] = [];
+  /** Slots filled and routes driven out since room was made. */
   #count = 0;
 
   /** The route for these arguments if it is cached and of this epoch. */
@@ -38,24 +39,31 @@ export class RouteCache {
   add(route: CachedRoute): void {
     this.#last = route;
     if (this.#slots.length === 0) this.#slots = new Array(FIRST_SLOTS).fill(undefined);
-    else if (this.#count >= this.#slots.length && this.#slots.length < MOST_SLOTS) this.#grow();
+    else if (this.#count >= this.#slots.length) this.#makeRoom(route.epoch);
     this.#put(route);
-    this.#count++;
   }
 
-  #grow(): void {
+  /** How many routes there is room for. */
+  get slotCount(): number {
+    return this.#slots.length;
+  }
+
+  /** Drops the routes of epochs before; more slots only where those of this one fill them. */
+  #makeRoom(epoch: number): void {
     const old = this.#slots;
-    this.#slots = new Array(old.length * 4).fill(undefined);
-    this.#count = 0;
-    for (const route of old) {
-      if (route === undefined) continue;
-      this.#put(route);
-      this.#count++;
-    }
+    const current = old.filter((route) => route?.epoch === epoch);
+    const grows = current.length * 2 >= old.length && old.length < MOST_SLOTS;
+    this.#slots = new Array(grows ? old.length * 4 : old.length).fill(undefined);
+    for (const route of current) if (route !== undefined) this.#put(route);
+    this.#count = grows ? current.length : 0;
   }
 
   #put(route: CachedRoute): void {
-    this.#slots[hash(route.key, 0, route.key.length) & (this.#slots.length - 1)] = route;
+    const at = hash(route.key, 0, route.key.length) & (this.#slots.length - 1);
+    // One that takes the place of an outdated route is no sign of too few slots.
+    const replaced = this.#slots[at];
+    if (replaced === undefined || replaced.epoch === route.epoch) this.#count++;
+    this.#slots[at] = route;
   }
 }
 

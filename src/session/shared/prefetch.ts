@@ -28,6 +28,7 @@ export class ChannelPrefetch {
   }
 
   settled(tag: number, byConsumer: boolean): void {
-    if (byConsumer || tag <= this.#countsAllUpTo) this.#outstanding--;
+    // What a transaction held back when the limit was set was not counted.
+    if ((byConsumer || tag <= this.#countsAllUpTo) && this.#outstanding > 0) this.#outstanding--;
   }
 }

@@ -1,0 +1,99 @@
+/** AMQP connections over memory: the session, auth and core as the broker wires them, without sockets or disk. */
+import { Authenticator } from '../../src/auth/authenticator.js';
+import { FULL_PERMISSIONS } from '../../src/auth/permissions.js';
+import { UserStore } from '../../src/auth/user-store.js';
+import { VirtualHostAccess } from '../../src/auth/virtual-host-access.js';
+import type { MessageStore } from '../../src/core/ports/message-store.js';
+import { BrokerError } from '../../src/errors.js';
+import type { Logger } from '../../src/logger.js';
+import { HeartbeatMonitor } from '../../src/net/heartbeat.js';
+import { AmqpConnection } from '../../src/session/amqp/connection.js';
+import type { AmqpEnvironment, AmqpLimits } from '../../src/session/amqp/environment.js';
+import { serverProperties } from '../../src/session/amqp/handshake.js';
+import { Durability } from '../../src/session/shared/durability.js';
+import { Alarms } from '../../src/session/shared/flow-control.js';
+import { MemoryMessageStore } from '../../src/store/memory-store.js';
+import { type CoreEnvironment, coreEnvironment } from './core-environment.js';
+import { MemoryTransport } from './memory-transport.js';
+
+export interface LogLine {
+  readonly level: string;
+  readonly fields: Record<string, unknown>;
+  readonly message: string;
+}
+
+export interface MemoryBroker extends CoreEnvironment {
+  readonly amqp: AmqpEnvironment;
+  readonly alarms: Alarms;
+  readonly logged: LogLine[];
+  /** Connections that are not gone yet. */
+  readonly connections: Set<AmqpConnection>;
+  connect(): { readonly connection: AmqpConnection; readonly transport: MemoryTransport };
+}
+
+export const GUEST = 'guest';
+
+const LIMITS: AmqpLimits = {
+  channelMax: 2047,
+  frameMax: 131_072,
+  heartbeatSeconds: 60,
+  maxMessageSizeBytes: 16_777_216,
+  handshakeTimeoutMs: 10_000,
+};
+
+/** Hashing takes longer than the rest, so all brokers have the same users. */
+const USERS = new UserStore();
+USERS.add(GUEST, GUEST, ['administrator']);
+USERS.setPermissions(GUEST, '/', FULL_PERMISSIONS);
+
+export function memoryBroker(limits: Partial<AmqpLimits> = {}, store?: MessageStore): MemoryBroker {
+  const core = coreEnvironment(store);
+  const { clock, turn, host } = core;
+  const alarms = new Alarms();
+  const logged: LogLine[] = [];
+  const connections = new Set<AmqpConnection>();
+  const amqp: AmqpEnvironment = {
+    clock,
+    turn,
+    log: recordingLogger(logged),
+    limits: { ...LIMITS, ...limits },
+    authenticator: new Authenticator(USERS, [], { name: GUEST, password: Buffer.from(GUEST) }),
+    alarms,
+    heartbeats: new HeartbeatMonitor(clock),
+    durability: new Durability(store ?? new MemoryMessageStore(), turn),
+    serverProperties: serverProperties({ version: '4.2.0', clusterName: 'test' }),
+    openVirtualHost: (name, user, owner) => {
+      if (name !== host.name) throw new BrokerError('not-allowed', `vhost ${name} not found`);
+      return new VirtualHostAccess(user, host, USERS, owner);
+    },
+  };
+  const connect = () => {
+    const transport = new MemoryTransport(clock);
+    const connection = new AmqpConnection(transport, amqp, (gone) => connections.delete(gone));
+    transport.attach(connection);
+    connections.add(connection);
+    return { connection, transport };
+  };
+  return { ...core, amqp, alarms, logged, connections, connect };
+}
+
+export function recordingLogger(lines: LogLine[]): Logger {
+  const method =
+    (level: string) =>
+    (first: object | string, message?: string): void => {
+      const fields = typeof first === 'string' ? {} : { ...first };
+      lines.push({ level, fields, message: typeof first === 'string' ? first : (message ?? '') });
+    };
+  const logger: Logger = {
+    level: 'debug',
+    fatal: method('fatal'),
+    error: method('error'),
+    warn: method('warn'),
+    info: method('info'),
+    debug: method('debug'),
+    trace: method('trace'),
+    isLevelEnabled: () => true,
+    child: () => logger,
+  };
+  return logger;
+}
