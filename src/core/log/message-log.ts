@@ -20,6 +20,9 @@ export interface LogEnvironment {
   readonly store: MessageStore;
 }
 
+/** An empty log keeps a tail up to this size. */
+const KEPT_TAIL_BYTES = 4096;
+
 export class MessageLog implements BatchedLog {
   readonly id: number;
   enlisted = false;
@@ -30,6 +33,8 @@ export class MessageLog implements BatchedLog {
   #ended = false;
   readonly #segments: Segment[] = [];
   #tail: Segment | undefined;
+  /** Bytes of the latest segment, unless one record needed more. */
+  #size = SMALLEST_SEGMENT_BYTES;
   #nextPosition = 1;
   /** The cursor: a segment, and the byte offset and number of the next record in it. */
   #cursorSegment = 0;
@@ -215,8 +220,8 @@ export class MessageLog implements BatchedLog {
 
   #openSegment(length: number): Segment {
     const tail = this.#tail;
-    const doubled = tail === undefined ? SMALLEST_SEGMENT_BYTES : tail.bytes.length * 2;
-    const size = Math.max(Math.min(doubled, LARGEST_SEGMENT_BYTES), length);
+    if (tail !== undefined) this.#size = Math.min(this.#size * 2, LARGEST_SEGMENT_BYTES);
+    const size = Math.max(this.#size, length);
     const segment = new Segment(this.#environment.segments.allocate(size), this.#nextPosition);
     this.#segments.push(segment);
     this.#tail = segment;
@@ -225,10 +230,15 @@ export class MessageLog implements BatchedLog {
     return segment;
   }
 
-  /** Segment `index` has no live record left. The tail's memory is kept for what comes next, if anything does. */
+  /**
+   * Segment `index` has no live record left. A small tail is kept for what comes next; a large one goes back to the
+   * pool, so that a queue that was busy once does not hold on to it.
+   */
   #retire(index: number, segment: Segment): void {
     if (segment !== this.#tail) this.#remove(index, segment);
-    else if (this.#ended || segment.bytes.length > LARGEST_SEGMENT_BYTES) {
+    else if (this.#ended || segment.bytes.length > KEPT_TAIL_BYTES) {
+      // The next one is as large for a log that used it, and half as large for one that did not.
+      if (segment.written * 4 < this.#size) this.#size = Math.max(this.#size / 2, SMALLEST_SEGMENT_BYTES);
       this.#tail = undefined;
       this.#remove(index, segment);
       this.#skipToEnd();

@@ -1,15 +1,22 @@
 /**
- * Memory for segments. A log's segments double in size from `SMALLEST` to `LARGEST` bytes; those of the largest size
- * are kept for reuse, up to a bound, because fresh pages cost more than copying into them.
+ * Memory for segments. A log's segments double in size from `SMALLEST` to `LARGEST` bytes; some of each of the larger
+ * sizes are kept for reuse, because fresh pages cost more than copying into them.
  */
 
 export const SMALLEST_SEGMENT_BYTES = 256;
 export const LARGEST_SEGMENT_BYTES = 256 * 1024;
+/** Smaller ones are left to the garbage collector. */
+const SMALLEST_KEPT_BYTES = 4096;
+/** Of each size. */
 const KEPT = 16;
 
 export class SegmentPool {
-  readonly #kept: Uint8Array[] = [];
+  readonly #kept = new Map<number, Uint8Array[]>();
   #allocatedBytes = 0;
+
+  constructor() {
+    for (let size = SMALLEST_KEPT_BYTES; size <= LARGEST_SEGMENT_BYTES; size *= 2) this.#kept.set(size, []);
+  }
 
   /** Bytes in use by segments now. */
   get allocatedBytes(): number {
@@ -18,16 +25,13 @@ export class SegmentPool {
 
   allocate(sizeBytes: number): Uint8Array {
     this.#allocatedBytes += sizeBytes;
-    if (sizeBytes === LARGEST_SEGMENT_BYTES) {
-      const kept = this.#kept.pop();
-      if (kept !== undefined) return kept;
-    }
     // Not from Node's shared slab, which a single live segment would pin.
-    return Buffer.allocUnsafeSlow(sizeBytes);
+    return this.#kept.get(sizeBytes)?.pop() ?? Buffer.allocUnsafeSlow(sizeBytes);
   }
 
   release(bytes: Uint8Array): void {
     this.#allocatedBytes -= bytes.length;
-    if (bytes.length === LARGEST_SEGMENT_BYTES && this.#kept.length < KEPT) this.#kept.push(bytes);
+    const kept = this.#kept.get(bytes.length);
+    if (kept !== undefined && kept.length < KEPT) kept.push(bytes);
   }
 }
