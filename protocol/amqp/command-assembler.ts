@@ -3,6 +3,7 @@
  * state; a command is complete when `accept` returns true and is read from the fields before the next call.
  */
 import { copyRange } from '../copy-range.js';
+import { readU32 } from '../read-u32.js';
 import { FrameType } from './constants.gen.js';
 import { FrameError } from './errors.js';
 import { carriesContent } from './methods.gen.js';
@@ -149,14 +150,4 @@ export class CommandAssembler {
   #error(kind: FrameError['kind'], text: string): FrameError {
     return new FrameError(kind, text, this.methodId >>> 16, this.methodId & 0xffff);
   }
-}
-
-function readU32(bytes: Uint8Array, at: number): number {
-  return (
-    (((bytes[at] as number) << 24) |
-      ((bytes[at + 1] as number) << 16) |
-      ((bytes[at + 2] as number) << 8) |
-      (bytes[at + 3] as number)) >>>
-    0
-  );
 }

@@ -11,6 +11,7 @@
  * frames would be; that is the hot path of a broker.
  */
 import { copyRange } from '../copy-range.js';
+import { readU32 } from '../read-u32.js';
 import { FRAME_END, FrameType } from './constants.gen.js';
 import { describePayload, FrameError } from './errors.js';
 
@@ -233,16 +234,6 @@ export class FrameParser {
     const limit = Math.max(this.#maxPayload - OVERHEAD_BYTES, 0);
     throw new FrameError('frame-error', `type ${type}, all octets = <<>>: {frame_too_large,${size},${limit}}`);
   }
-}
-
-function readU32(bytes: Uint8Array, at: number): number {
-  return (
-    (((bytes[at] as number) << 24) |
-      ((bytes[at + 1] as number) << 16) |
-      ((bytes[at + 2] as number) << 8) |
-      (bytes[at + 3] as number)) >>>
-    0
-  );
 }
 
 function refuseEnd(bytes: Uint8Array, frame: number, end: number): never {

@@ -17,6 +17,7 @@ import {
 } from '../../../protocol/amqp/methods.gen.js';
 import { ByteReader } from '../../../protocol/byte-reader.js';
 import { MalformedError } from '../../../protocol/errors.js';
+import { readU32 } from '../../../protocol/read-u32.js';
 import type { VirtualHostAccess } from '../../auth/virtual-host-access.js';
 import type { Timer } from '../../clock.js';
 import { lookUp } from '../../core/field-value.js';
@@ -26,6 +27,7 @@ import type { Logger } from '../../logger.js';
 import type { Monitored } from '../../net/heartbeat.js';
 import type { Transport, TransportHandler } from '../../net/transport.js';
 import { Channel, type ChannelHost } from './channel.js';
+import { attempt, ChannelTable } from './channel-table.js';
 import type { AmqpEnvironment } from './environment.js';
 import { FrameOutput } from './frame-output.js';
 import { type Capabilities, Handshake, LoginRefusal, SilentRefusal } from './handshake.js';
@@ -58,7 +60,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   readonly #onGone: (connection: AmqpConnection) => void;
   readonly #handshake: Handshake;
   readonly #parser: FrameParser;
-  readonly #channels = new Map<number, Channel>();
+  readonly #channels = new ChannelTable();
   readonly #header = new ProtocolHeader();
   readonly #gate: ReadGate;
   readonly #onAlarm = (): void => this.#alarmChanged();
@@ -68,8 +70,6 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   /** Where the next frame begins is not known any more. */
   #framingLost = false;
   #methods = 0;
-  /** The channel of the frame before, which most often is the channel of the next. */
-  #recent: Channel | undefined;
 
   constructor(transport: Transport, environment: AmqpEnvironment, onGone: (connection: AmqpConnection) => void) {
     this.environment = environment;
@@ -123,7 +123,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   onDrain(): void {
     if (!this.output.drained()) return;
     this.#openGate('overflow');
-    for (const channel of this.#channels.values()) channel.prefetchFreed();
+    this.#channels.wakeConsumers();
   }
 
   onClosed(error: Error | undefined): void {
@@ -165,8 +165,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     bodyStart: number,
     bodyEnd: number,
   ): boolean {
-    let channel = this.#recent;
-    if (channel === undefined || channel.number !== number) channel = this.#find(number);
+    const channel = this.#channels.find(number);
     if (channel === undefined || this.#state !== 'running') return false;
     const taken = channel.onPublish(
       bytes,
@@ -205,8 +204,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   }
 
   channelGone(channel: Channel): void {
-    this.#channels.delete(channel.number);
-    if (this.#recent === channel) this.#recent = undefined;
+    this.#channels.remove(channel);
   }
 
   methodHandled(): void {
@@ -281,7 +279,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   #onConnectionFrame(type: number, bytes: Uint8Array, start: number, end: number): void {
     if (type !== FrameType.method) throw new FrameError('unexpected-frame', describePayload(type, bytes, start, end));
     if (end - start < 4) throw new FrameError('frame-error', 'method frame too short');
-    const id = new DataView(bytes.buffer, bytes.byteOffset + start, 4).getUint32(0);
+    const id = readU32(bytes, start);
     try {
       this.#onConnectionMethod(id, new ByteReader(bytes, start + 4, end));
     } catch (error) {
@@ -327,8 +325,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   }
 
   #onChannelFrame(type: number, number: number, bytes: Uint8Array, start: number, end: number): void {
-    let channel = this.#recent;
-    if (channel === undefined || channel.number !== number) channel = this.#find(number);
+    const channel = this.#channels.find(number);
     if (channel === undefined) {
       this.#openChannel(type, number, bytes, start, end);
       return;
@@ -337,18 +334,12 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     if (type !== FrameType.method && this.environment.alarms.active) this.#block();
   }
 
-  #find(number: number): Channel | undefined {
-    const channel = this.#channels.get(number);
-    if (channel !== undefined) this.#recent = channel;
-    return channel;
-  }
-
   #openChannel(type: number, number: number, bytes: Uint8Array, start: number, end: number): void {
     if (type !== FrameType.method) {
       throw new FrameError('unexpected-frame', 'expected method frame, got non method frame instead');
     }
     if (end - start < 4) throw new FrameError('frame-error', 'method frame too short');
-    const id = new DataView(bytes.buffer, bytes.byteOffset + start, 4).getUint32(0);
+    const id = readU32(bytes, start);
     if (id !== MethodId.ChannelOpen) {
       this.#failed(new BrokerError('channel-error', "expected 'channel.open'"), id);
       return;
@@ -359,8 +350,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
       this.#failed(new BrokerError('not-allowed', text), 0);
       return;
     }
-    this.#recent = new Channel(number, this);
-    this.#channels.set(number, this.#recent);
+    this.#channels.add(new Channel(number, this));
     writeChannelOpenOk(this.output.writer, number);
     this.output.touch();
   }
@@ -425,20 +415,8 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   }
 
   #releaseAll(): void {
-    const channels = [...this.#channels.values()];
-    this.#channels.clear();
-    this.#recent = undefined;
-    for (const channel of channels) this.#attempt(() => channel.release());
-    this.#attempt(() => this.#handshake.access?.releaseExclusiveQueues());
-  }
-
-  /** Cleaning up goes on after a mistake of ours: it runs where nobody could answer an error. */
-  #attempt(release: () => void): void {
-    try {
-      release();
-    } catch (err) {
-      this.#log.error({ err }, 'could not release what the connection held');
-    }
+    this.#channels.releaseAll(this.#log);
+    attempt(() => this.#handshake.access?.releaseExclusiveQueues(), this.#log);
   }
 
   // --- blocking

@@ -5,6 +5,7 @@ import { undecodable } from '../../../../protocol/amqp/errors.js';
 import { decodeMethod, MethodId } from '../../../../protocol/amqp/methods.gen.js';
 import { ByteReader } from '../../../../protocol/byte-reader.js';
 import { MalformedError } from '../../../../protocol/errors.js';
+import { readU32 } from '../../../../protocol/read-u32.js';
 import { BrokerError } from '../../../errors.js';
 import type { Channel } from '../channel.js';
 import { accessRequest } from './access.js';
@@ -61,14 +62,4 @@ function isHeardWhileClosing(id: number): boolean {
 
 function readTag(bytes: Uint8Array, at: number): number {
   return readU32(bytes, at) * 0x1_0000_0000 + readU32(bytes, at + 4);
-}
-
-function readU32(bytes: Uint8Array, at: number): number {
-  return (
-    (((bytes[at] as number) << 24) |
-      ((bytes[at + 1] as number) << 16) |
-      ((bytes[at + 2] as number) << 8) |
-      (bytes[at + 3] as number)) >>>
-    0
-  );
 }
