@@ -50,6 +50,13 @@ export class CommandAssembler {
     return this.#acceptBody(type, bytes, start, end);
   }
 
+  /** Lets go of a content that was dealt with: it may be large, and the next one far away. */
+  forgetContent(): void {
+    this.method = NO_BYTES;
+    this.properties = NO_BYTES;
+    this.body = NO_BYTES;
+  }
+
   #acceptMethod(type: number, bytes: Uint8Array, start: number, end: number): boolean {
     if (type !== FrameType.method) {
       throw new FrameError('unexpected-frame', 'expected method frame, got non method frame instead');

@@ -123,7 +123,12 @@ export class Channel implements ConfirmSink, SettlementSink, TurnTask, Publishin
   }
 
   #publish(): void {
-    if (this.state !== 'open') return;
+    if (this.state === 'open') this.#publishAssembled();
+    this.#assembler.forgetContent();
+    this.publisher.forget();
+  }
+
+  #publishAssembled(): void {
     const command = this.#assembler;
     try {
       this.#refuseDuringCommit();

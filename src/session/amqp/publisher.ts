@@ -24,6 +24,7 @@ const FLAGS_BYTES = 1;
 /** RabbitMQ's reply code and text for a mandatory message without a queue. */
 const NO_ROUTE = 312;
 const NO_FLAGS = 0;
+const NO_BYTES = new Uint8Array(0);
 
 export class Publisher {
   readonly #channel: Channel;
@@ -95,6 +96,15 @@ export class Publisher {
     // The return goes out before the confirm of the same message: clients rely on the order.
     if (route.mandatory && !outcome.routed) this.returnMessage(source);
     channel.confirmPublish(outcome);
+  }
+
+  /** Lets go of the message published last. */
+  forget(): void {
+    const source = this.#source;
+    source.route = NO_BYTES;
+    source.properties = NO_BYTES;
+    source.body = NO_BYTES;
+    this.#content.clear();
   }
 
   /** basic.return of a message that no queue takes. */
