@@ -66,6 +66,54 @@ describe('while an alarm is up, a connection', () => {
     await client.expectNothing(0, { via: 1 });
   });
 
+  test('keeps what it publishes, in order, and gets the confirms afterwards', async ({ broker, connect }) => {
+    const client = await connect();
+    const other = await connect();
+    await declare(client, 'q');
+    await client.rpc(1, { name: 'confirm.select' }, 'confirm.select-ok');
+    broker.raiseAlarm('memory');
+    const bodies = Array.from({ length: 500 }, (_, index) => `message ${index}`);
+    for (const body of bodies) client.publish(1, { routingKey: 'q', body });
+    client.send(1, passive('q'));
+    await client.expect(0, 'connection.blocked');
+    await other.rpc(1, passive('q'), 'queue.declare-ok', { messageCount: 1 });
+    broker.clearAlarm('memory');
+    await client.expect(0, 'connection.unblocked');
+    for (let confirmed = 0; confirmed < bodies.length; ) {
+      const item = await client.next(1);
+      if (item.name === 'basic.ack') confirmed = Number(item.deliveryTag);
+      else expect(item).toMatchObject({ name: 'queue.declare-ok', messageCount: bodies.length });
+    }
+    await other.rpc(1, { name: 'basic.consume', queue: 'q', noAck: true }, 'basic.consume-ok');
+    for (const body of bodies) expect(String((await other.expect(1, 'basic.deliver')).body)).toBe(body);
+    await other.expectNothing(1);
+  });
+
+  test('is blocked again by the next alarm', async ({ broker, connect }) => {
+    const client = await connect();
+    await declare(client, 'q');
+    for (const [index, source] of (['memory', 'disk'] as const).entries()) {
+      broker.raiseAlarm(source);
+      await client.expectNothing(0, { via: 1 });
+      client.publish(1, { routingKey: 'q' });
+      client.send(1, passive('q'));
+      await client.expect(0, 'connection.blocked', { reason: `low on ${source}` });
+      broker.clearAlarm(source);
+      await client.expect(0, 'connection.unblocked');
+      await client.expect(1, 'queue.declare-ok', { messageCount: index + 1 });
+    }
+  });
+
+  test('hears nothing of an alarm that is over before it publishes', async ({ broker, connect }) => {
+    const client = await connect();
+    await declare(client, 'q');
+    broker.raiseAlarm('memory');
+    broker.clearAlarm('memory');
+    client.publish(1, { routingKey: 'q' });
+    await client.rpc(1, passive('q'), 'queue.declare-ok', { messageCount: 1 });
+    await client.expectNothing(0, { via: 1 });
+  });
+
   test('is blocked in the middle of a message as well', async ({ broker, connect }) => {
     const client = await connect();
     await declare(client, 'q');

@@ -1,5 +1,6 @@
 import { networkInterfaces } from 'node:os';
 import { describe, expect } from 'vitest';
+import { table } from '../../protocol/amqp/field-table.js';
 import { startBroker } from '../../src/index.js';
 import { WireClient } from '../support/wire-client.js';
 import { test, unique } from './broker-test.js';
@@ -50,6 +51,20 @@ describe('an operation', () => {
   );
 });
 
+describe('what is there already', () => {
+  test('is declared again without a look at its further exchanges', async ({ connect, connectAs }) => {
+    const owner = await connect();
+    const { client } = await connectAs({ configure: '.*' });
+    for (const each of [owner, client]) {
+      const queue = { name: 'queue.declare', queue: 'q', arguments: toDeadLetterTo('to') } as const;
+      await each.rpc(1, queue, 'queue.declare-ok');
+      const args = table({ 'alternate-exchange': 'to' });
+      const exchange = { name: 'exchange.declare', exchange: 'e', type: 'fanout', arguments: args } as const;
+      await each.rpc(1, exchange, 'exchange.declare-ok');
+    }
+  });
+});
+
 describe('a refused operation', () => {
   test('has no effect', async ({ connect, connectAs }) => {
     const owner = await connect();
@@ -74,6 +89,12 @@ describe('a refused operation', () => {
     const { user, client } = await connectAs({});
     client.publish(1, { exchange: 'none' });
     await client.expectChannelClose(1, 403, refusal(['write', 'exchange', 'none'], virtualHost, user), [60, 40]);
+    await client.openChannel();
+    client.send(1, { name: 'queue.unbind', queue: 'none', exchange: 'none' });
+    await client.expectChannelClose(1, 403, refusal(['write', 'queue', 'none'], virtualHost, user), [50, 50]);
+    await client.openChannel();
+    client.send(1, { name: 'basic.consume', queue: 'none' });
+    await client.expectChannelClose(1, 403, refusal(['read', 'queue', 'none'], virtualHost, user), [60, 20]);
   });
 });
 
@@ -93,6 +114,13 @@ describe('a permission pattern', () => {
     await client.rpc(1, { name: 'queue.declare' }, 'queue.declare-ok', { queue: /^amq\.gen-/ });
     client.send(1, { name: 'queue.declare', queue: 'own' });
     await client.expect(1, 'channel.close', { replyCode: 403 });
+  });
+
+  test('is asked about a name without its line breaks', async ({ connectAs }) => {
+    const { client } = await connectAs({ configure: '^clean$' });
+    await client.rpc(1, { name: 'queue.declare', queue: 'cl\r\nean' }, 'queue.declare-ok', { queue: 'clean' });
+    const exchange = { name: 'exchange.declare', exchange: 'clean\n', type: 'fanout' } as const;
+    await client.rpc(1, exchange, 'exchange.declare-ok');
   });
 
   test('does not hold for another virtual host', async ({ broker, connectAs, connect }) => {

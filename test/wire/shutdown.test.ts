@@ -95,6 +95,19 @@ describe('close()', () => {
     await closing;
   });
 
+  it('does not need a blocked publisher to be there', async () => {
+    const broker = await start();
+    const client = await WireClient.connect(broker.amqpUrl);
+    await client.openChannel();
+    broker.raiseAlarm('disk');
+    client.publish(1, { routingKey: 'nowhere' });
+    await client.expect(0, 'connection.blocked');
+    client.publish(1, { routingKey: 'nowhere', body: Buffer.alloc(100_000) });
+    client.destroy();
+    await broker.close();
+    expect(broker.connectionCount).toBe(0);
+  });
+
   it('frees the port', async () => {
     const broker = await start();
     const { amqpPort } = broker;

@@ -24,6 +24,7 @@ describe('PLAIN', () => {
     ['another password', '\0mary\0secret'],
     ['no password', '\0mary\0'],
     ['another user', '\0joe\0guest'],
+    ['no user', '\0\0guest'],
     ['a password with more behind it', '\0guest\0guest\0'],
   ])('with %s is refused', (_, text) => {
     expect(authenticator().plain(response(text), LOCAL).outcome).toBe('refused');
