@@ -43,7 +43,10 @@ export interface Broker {
   addVirtualHost(name: string): void;
   /** Adds a user without permissions, or replaces one. */
   addUser(name: string, password: string, tags?: readonly string[]): void;
-  /** Regular expressions as RabbitMQ has them. Throws SyntaxError when one is none, Error for an unknown user. */
+  /**
+   * Regular expressions, mostly as RabbitMQ has them; POSIX classes and `\A`, `\z` are refused. Throws SyntaxError when
+   * one is none, Error for an unknown user.
+   */
   setPermissions(user: string, virtualHost: string, patterns: PermissionPatterns): void;
   clearPermissions(user: string, virtualHost: string): void;
   /** Blocks publishing connections as RabbitMQ does when it runs low. */
