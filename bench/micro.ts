@@ -10,9 +10,11 @@ import { TOPIC } from '../src/core/exchange/topic.js';
 import { EMPTY_TABLE } from '../src/core/field-value.js';
 import { copyBytes } from '../src/core/log/copy-bytes.js';
 import { MessageLog } from '../src/core/log/message-log.js';
+import { Pager } from '../src/core/log/pager.js';
 import { RecordReader, RecordSource } from '../src/core/log/record.js';
 import { SegmentPool } from '../src/core/log/segment-pool.js';
 import { SharedBodies } from '../src/core/log/shared-bodies.js';
+import { Turn } from '../src/core/turn.js';
 import { RouteCache } from '../src/session/amqp/route-cache.js';
 import { DeliveryLedger } from '../src/session/shared/delivery-ledger.js';
 import { MemoryMessageStore } from '../src/store/memory-store.js';
@@ -75,13 +77,10 @@ for (const bodySize of [16, 1024]) {
 }
 
 for (const bodySize of [16, 1024]) {
-  const environment = {
-    clock: new SystemClock(),
-    segments: new SegmentPool(),
-    bodies: new SharedBodies(),
-    store: new MemoryMessageStore(),
-  };
-  const log = new MessageLog(1, environment, false);
+  const clock = new SystemClock();
+  const [segments, bodies, store] = [new SegmentPool(), new SharedBodies(), new MemoryMessageStore()];
+  const pager = new Pager({ turn: new Turn(clock, () => {}), segments, bodies, store });
+  const log = new MessageLog(1, { clock, segments, bodies, store, pager }, false);
   const record = source(bodySize);
   const reader = new RecordReader();
   measure(`append, read and settle, ${bodySize} B, 500 at a time`, (messages) => {

@@ -4,7 +4,16 @@ import { describe, it } from 'vitest';
 import { digest } from '../support/messages.js';
 import { seedOf } from '../support/random.js';
 import { RecordingStore } from '../support/recording-store.js';
-import { type Entry, type ModelledQueue, QueueProgram, type Step, step, stepWithRestarts } from './queue-programs.js';
+import {
+  type Entry,
+  type ModelledQueue,
+  QueueProgram,
+  type Step,
+  step,
+  stepWithPaging,
+  stepWithPagingAndRestarts,
+  stepWithRestarts,
+} from './queue-programs.js';
 
 fc.configureGlobal({ seed: seedOf('queue-model') });
 
@@ -13,6 +22,9 @@ function finish(program: QueueProgram): void {
   program.finish();
   const { segments, bodies } = program.environment.logs;
   for (const { queue } of program.queues) program.environment.host.deleteQueue(queue.name, {}, false, false);
+  program.scratch?.endAll();
+  assert.equal(program.scratch?.pageCount ?? 0, 0);
+  assert.equal(bodies.residentBytes, 0);
   assert.equal(bodies.count, 0);
   assert.equal(bodies.sizeBytes, 0);
   assert.equal(segments.allocatedBytes, 0);
@@ -42,6 +54,54 @@ describe('a classic queue in memory', () => {
       }),
       { numRuns: 5 },
     );
+  });
+});
+
+describe('a queue whose messages leave memory and come back', () => {
+  it('is the array it should be, with a page for what has left', () => {
+    let pages = 0;
+    fc.assert(
+      fc.property(fc.array(stepWithPaging, { maxLength: 200, size: 'max' }), (steps) => {
+        const program = new QueueProgram(undefined, undefined, { paged: true });
+        for (const step of steps) {
+          program.run(step);
+          pages += program.scratch?.pageCount ?? 0;
+        }
+        finish(program);
+      }),
+      { numRuns: 500 },
+    );
+    assert.notEqual(pages, 0);
+  });
+
+  it('keeps to the array over long runs', () => {
+    fc.assert(
+      fc.property(fc.array(stepWithPaging, { minLength: 3000, maxLength: 3000, size: 'max' }), (steps) => {
+        const program = new QueueProgram(undefined, undefined, { paged: true });
+        for (const step of steps) {
+          if (step.kind !== 'delete' && step.kind !== 'purge') program.run(step);
+        }
+        finish(program);
+      }),
+      { numRuns: 5 },
+    );
+  });
+
+  it('is the array it should be when a store has some of it, also after a restart or a crash', () => {
+    let reads = 0;
+    fc.assert(
+      fc.property(fc.array(stepWithPagingAndRestarts, { maxLength: 200, size: 'max' }), (steps) => {
+        const store = new RecordingStore();
+        const program = new QueueProgram(store, undefined, { paged: true });
+        for (const step of steps) program.run(step);
+        program.commit();
+        for (const modelled of program.queues) compareRebuilt(store, modelled);
+        finish(program);
+        reads += store.readCount;
+      }),
+      { numRuns: 500 },
+    );
+    assert.notEqual(reads, 0);
   });
 });
 

@@ -9,6 +9,7 @@ import { RecordReader } from '../../src/core/log/record.js';
 import type { CommitId } from '../../src/core/ports/message-store.js';
 import { ClassicQueue } from '../../src/core/queue/classic-queue.js';
 import { PublishOutcome } from '../../src/core/queue/queue.js';
+import { ControlledScratch } from '../support/controlled-scratch.js';
 import { type CoreEnvironment, coreEnvironment } from '../support/core-environment.js';
 import { digest, readMessage, sourceOf } from '../support/messages.js';
 import type { RecordingStore } from '../support/recording-store.js';
@@ -36,7 +37,10 @@ export type Step =
     }
   | { readonly kind: 'take' | 'purge' | 'delete'; readonly queue: number }
   | { readonly kind: 'ack' | 'requeue' | 'reject'; readonly queue: number; readonly which: number }
-  | { readonly kind: 'tick' | 'commit' | 'restart' | 'crash' };
+  | { readonly kind: 'page'; readonly budget: number; readonly turns: number }
+  | { readonly kind: 'end'; readonly which: number; readonly succeeds: boolean }
+  | { readonly kind: 'tick'; readonly ms: number }
+  | { readonly kind: 'commit' | 'sync' | 'restart' | 'crash' };
 
 export const step: fc.Arbitrary<Step> = fc.oneof(
   {
@@ -66,7 +70,7 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
   },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('purge' as const), queue: queueIndex }) },
   { weight: 1, arbitrary: fc.record({ kind: fc.constant('delete' as const), queue: queueIndex }) },
-  { weight: 2, arbitrary: fc.record({ kind: fc.constant('tick' as const) }) },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('tick' as const), ms: fc.constantFrom(7, 1500) }) },
   { weight: 3, arbitrary: fc.record({ kind: fc.constant('commit' as const) }) },
 );
 
@@ -74,6 +78,38 @@ export const step: fc.Arbitrary<Step> = fc.oneof(
 export const stepWithRestarts: fc.Arbitrary<Step> = fc.oneof(
   { weight: 20, arbitrary: step },
   { weight: 1, arbitrary: fc.record({ kind: fc.constantFrom('restart' as const, 'crash' as const) }) },
+);
+
+const paging: fc.Arbitrary<Step> = fc.oneof(
+  {
+    weight: 2,
+    arbitrary: fc.record({
+      kind: fc.constant('page' as const),
+      budget: fc.constantFrom(0, 0, 0, 20_000, 300_000, Number.POSITIVE_INFINITY),
+      turns: fc.integer({ min: 1, max: 3 }),
+    }),
+  },
+  {
+    weight: 3,
+    arbitrary: fc.record({
+      kind: fc.constant('end' as const),
+      which: fc.oneof(fc.constant(0), fc.nat(20)),
+      succeeds: fc.integer({ min: 0, max: 7 }).map((chance) => chance > 0),
+    }),
+  },
+  { weight: 2, arbitrary: fc.record({ kind: fc.constant('sync' as const) }) },
+);
+
+/** For programs with a scratch store. */
+export const stepWithPaging: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 3, arbitrary: step },
+  { weight: 1, arbitrary: paging },
+);
+
+/** For programs with a scratch store, on a store that keeps messages. */
+export const stepWithPagingAndRestarts: fc.Arbitrary<Step> = fc.oneof(
+  { weight: 3, arbitrary: stepWithRestarts },
+  { weight: 1, arbitrary: paging },
 );
 
 /** A message in one queue. Messages are in order of `number`; their position is known once they were taken. */
@@ -128,6 +164,8 @@ export class QueueProgram {
   /** Deleted queues whose messages are still with a consumer. */
   deleted: ModelledQueue[] = [];
   readonly #store: RecordingStore | undefined;
+  readonly #paged: boolean;
+  scratch: ControlledScratch | undefined;
   readonly #onCommit: () => void;
   /** By queue id, what the last commit kept. */
   #committed = new Map<number, Entry[]>();
@@ -136,9 +174,11 @@ export class QueueProgram {
   #published = 0;
 
   /** Without a store nothing is kept; `onCommit` runs after each batch that was closed. */
-  constructor(store?: RecordingStore, onCommit: () => void = () => {}) {
+  constructor(store?: RecordingStore, onCommit: () => void = () => {}, { paged = false } = {}) {
     this.#store = store;
-    this.environment = coreEnvironment(store);
+    this.#paged = paged;
+    this.scratch = paged ? new ControlledScratch() : undefined;
+    this.environment = coreEnvironment(store, undefined, this.scratch);
     this.#onCommit = onCommit;
     this.queues = QUEUES.map(({ name, durable }) => this.#declare(name, durable));
   }
@@ -163,11 +203,21 @@ export class QueueProgram {
         this.#delete(step.queue);
         break;
       case 'tick':
-        this.environment.clock.advance(7);
+        this.environment.clock.advance(step.ms);
         this.environment.clock.refresh();
         break;
       case 'commit':
         this.commit();
+        break;
+      case 'sync':
+        this.#sync();
+        break;
+      case 'page':
+        this.environment.logs.pager.budgetBytes = step.budget;
+        for (let turn = 0; turn < step.turns; turn++) this.environment.clock.endTurn();
+        break;
+      case 'end':
+        this.scratch?.end(step.which, step.succeeds);
         break;
       case 'restart':
         this.commit();
@@ -184,6 +234,8 @@ export class QueueProgram {
   /** Closes the open batch. */
   commit(): void {
     if (this.#store === undefined) return;
+    // A batch closes when the one before it is on disk.
+    this.#sync();
     this.#store.closeBatch();
     this.#committed = new Map(this.queues.map((modelled) => [modelled.queue.id, modelled.kept]));
     this.#onCommit();
@@ -203,9 +255,15 @@ export class QueueProgram {
     }
   }
 
+  #sync(): void {
+    const store = this.#store;
+    if (store !== undefined && store.durableCommit < store.openBatch - 1) store.makeDurable(store.openBatch - 1);
+  }
+
   #restart(): void {
     const { definitions } = this.environment;
-    this.environment = coreEnvironment(this.#store, definitions);
+    if (this.#paged) this.scratch = new ControlledScratch();
+    this.environment = coreEnvironment(this.#store, definitions, this.scratch);
     this.deleted = [];
     this.queues.splice(
       0,

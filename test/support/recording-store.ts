@@ -9,7 +9,10 @@ import type {
   BatchSink,
   CommitId,
   MessageStore,
+  RecordVisitor,
   RecoveredLog,
+  StoredBody,
+  StoredRun,
 } from '../../src/core/ports/message-store.js';
 
 export type StoreCall =
@@ -31,6 +34,7 @@ export interface RebuiltMessage {
 
 interface StoredRecord {
   readonly position: number;
+  readonly batch: CommitId;
   readonly bodyId: number;
   readonly record: Buffer;
   readonly body: Uint8Array | undefined;
@@ -48,6 +52,8 @@ export class RecordingStore implements MessageStore, BatchSink {
   durableCommit: CommitId = 0;
   /** Calls of each closed batch, by its number; `dropLog` comes between batches and counts to the open one. */
   readonly batches = new Map<CommitId, StoreCall[]>();
+  readCount = 0;
+  readonly prefetched: (readonly [number, number])[] = [];
   #calls: StoreCall[] = [];
   #enlisted: BatchedLog[] = [];
   #collecting = false;
@@ -63,25 +69,51 @@ export class RecordingStore implements MessageStore, BatchSink {
     this.#enlisted.push(log);
   }
 
+  /** After a restart or a crash: what is in closed batches was durable. */
   recover(logId: number): RecoveredLog | undefined {
+    this.durableCommit = this.openBatch - 1;
     const { records, deliveredUpTo, nextPosition } = this.#contents(logId, this.openBatch - 1);
     if (nextPosition === 1) return undefined;
-    return {
-      nextPosition,
-      deliveredUpTo,
-      forEachRecord: (visit) => {
-        for (const { position, record } of records) {
-          const bytes = Uint8Array.from(record);
-          visit(position, bytes, 0, bytes.length);
-          bytes.fill(0xcc);
-        }
-      },
-      body: (bodyId) => {
-        const found = records.find((stored) => stored.bodyId === bodyId)?.body;
-        if (found === undefined) throw new Error(`log ${logId} names no body ${bodyId}`);
-        return found;
-      },
-    };
+    return { nextPosition, deliveredUpTo, runs: runsOf(records) };
+  }
+
+  recoverBodies(): Iterable<StoredBody> {
+    const bodies = new Map<number, StoredBody>();
+    const calls = [...this.batches.values()].flat();
+    const logIds = new Set(calls.flatMap((call) => (call.kind === 'append' ? [call.logId] : [])));
+    for (const logId of logIds) {
+      if (this.#dropped.has(logId)) continue;
+      for (const { bodyId, body } of this.#contents(logId, this.openBatch - 1).records) {
+        if (body === undefined) continue;
+        const references = (bodies.get(bodyId)?.references ?? 0) + 1;
+        bodies.set(bodyId, { id: bodyId, sizeBytes: body.length, references });
+      }
+    }
+    return bodies.values();
+  }
+
+  /** Gives as little as the port allows: nothing that is not durable yet. */
+  read(logId: number, first: number, last: number, visit: RecordVisitor): void {
+    this.readCount++;
+    if (this.#dropped.has(logId)) return;
+    for (const { position, batch, record } of this.#contents(logId, this.openBatch - 1).records) {
+      if (position < first || position > last || batch > this.durableCommit) continue;
+      const bytes = Buffer.concat([Buffer.alloc(3, 0xcc), record, Buffer.alloc(3, 0xcc)]);
+      visit(position, bytes, 3, bytes.length - 3);
+      bytes.fill(0xcc);
+    }
+  }
+
+  prefetch(logId: number, first: number, last: number): void {
+    this.#assertKnown(logId);
+    this.prefetched.push([first, last]);
+  }
+
+  readBody(bodyId: number): Uint8Array {
+    const puts = [...this.batches.values()].flat().filter((call) => call.kind === 'putBody' && call.bodyId === bodyId);
+    const last = puts.at(-1);
+    if (last?.kind !== 'putBody') throw new Error(`there is no body ${bodyId}`);
+    return Uint8Array.from(last.body);
   }
 
   dropLog(logId: number): void {
@@ -174,14 +206,14 @@ export class RecordingStore implements MessageStore, BatchSink {
     const records = new Map<number, StoredRecord>();
     let deliveredUpTo = 0;
     let nextPosition = 1;
-    const calls = [...this.batches].flatMap(([batch, calls]) => (batch <= upTo ? [calls] : []));
-    for (const batch of calls) {
+    for (const [batch, calls] of this.batches) {
+      if (batch > upTo) continue;
       const bodies = new Map<number, Uint8Array>();
-      for (const call of batch) {
+      for (const call of calls) {
         if (call.kind === 'putBody') bodies.set(call.bodyId, call.body);
         else if (call.logId !== logId) continue;
         else if (call.kind === 'append') {
-          records.set(call.position, storedRecord(call.position, call.record, bodies));
+          records.set(call.position, storedRecord(call.position, batch, call.record, bodies));
           nextPosition = Math.max(nextPosition, call.position + 1);
         } else if (call.kind === 'markDelivered') deliveredUpTo = Math.max(deliveredUpTo, call.upTo);
         else if (call.kind === 'dropLog') records.clear();
@@ -202,16 +234,38 @@ export class RecordingStore implements MessageStore, BatchSink {
   }
 }
 
-function storedRecord(position: number, record: Buffer, bodies: ReadonlyMap<number, Uint8Array>): StoredRecord {
+/** One run for each batch that wrote some of them. */
+function runsOf(records: readonly StoredRecord[]): StoredRun[] {
+  const runs: StoredRun[] = [];
+  for (const batch of new Set(records.map((stored) => stored.batch))) {
+    const members = records.filter((stored) => stored.batch === batch);
+    const positions = members.map(({ position }) => position);
+    runs.push({
+      firstPosition: Math.min(...positions),
+      lastPosition: Math.max(...positions),
+      live: members.length,
+      sizeBytes: members.reduce((sum, { record }) => sum + record.length, 0),
+      sharedBodyCount: members.filter(({ body }) => body !== undefined).length,
+    });
+  }
+  return runs;
+}
+
+function storedRecord(
+  position: number,
+  batch: CommitId,
+  record: Buffer,
+  bodies: ReadonlyMap<number, Uint8Array>,
+): StoredRecord {
   const { flags } = recordHeader.decode(record);
-  if ((flags & RecordFlag.SharedBody) === 0) return { position, record, bodyId: 0, body: undefined };
+  if ((flags & RecordFlag.SharedBody) === 0) return { position, batch, record, bodyId: 0, body: undefined };
   const view = new DataView(record.buffer, record.byteOffset);
   const bodyId = view.getUint32(recordHeader.span, true);
   const length = view.getUint32(recordHeader.span + 4, true);
   const body = bodies.get(bodyId);
   if (body === undefined) throw new Error(`the batch holds no body ${bodyId} for its record`);
   if (body.length !== length) throw new Error(`body ${bodyId} has ${body.length} bytes, its record says ${length}`);
-  return { position, record, bodyId, body };
+  return { position, batch, record, bodyId, body };
 }
 
 /** Read with `recordHeader`, not with the broker's own reader. */

@@ -15,4 +15,6 @@ declare module 'buffer-layout' {
   export function u16(property: string): Layout<number>;
   export function u32(property: string): Layout<number>;
   export function f64(property: string): Layout<number>;
+  export function nu64be(property: string): Layout<number>;
+  export function u32be(property: string): Layout<number>;
 }

@@ -1,71 +1,75 @@
 /**
  * The messages of one queue as a log of segments with a delivery cursor. A message is a position here, not an object.
  * Records before the cursor were delivered and wait to be settled (or were returned: the queue keeps those positions);
- * records behind it are unread. A segment goes when all its records are settled.
+ * records behind it are unread. A segment goes when all its records are settled. Segments that memory has no room for,
+ * and those that were recovered, are cold until they are read.
  */
-import type { Clock } from '../../clock.js';
-import type { BatchedLog, BatchSink, CommitId, MessageStore } from '../ports/message-store.js';
-import { PositionSet } from './position-set.js';
+import type { CommitId } from '../ports/message-store.js';
+import { LogCursor, READ_AHEAD } from './log-cursor.js';
+import type { LogEnvironment } from './log-environment.js';
+import { LogPaging, type LogState } from './log-paging.js';
+import type { PageableLog } from './pager.js';
 import { RecordReader, type RecordSource } from './record.js';
-import { RecordFlag } from './record-layout.js';
 import { recordLength, Segment } from './segment.js';
-import { LARGEST_SEGMENT_BYTES, type SegmentPool, SMALLEST_SEGMENT_BYTES } from './segment-pool.js';
-import type { SharedBodies } from './shared-bodies.js';
+import type { PagedLog } from './segment-pages.js';
+import { LARGEST_SEGMENT_BYTES, SMALLEST_SEGMENT_BYTES } from './segment-pool.js';
+import { releaseBodies, releaseLiveBodies, segmentIndexOf } from './segment-search.js';
+import { type ChangingLog, StoredChanges } from './stored-changes.js';
 
-/** What every log of a broker shares. */
-export interface LogEnvironment {
-  readonly clock: Clock;
-  readonly segments: SegmentPool;
-  readonly bodies: SharedBodies;
-  readonly store: MessageStore;
-}
+export type { LogEnvironment } from './log-environment.js';
 
 /** An empty log keeps a tail up to this size. */
 const KEPT_TAIL_BYTES = 4096;
+/** A log is worth paging when it has more segments than this, or one as large as that. */
+const UNPAGED_SEGMENTS = 4;
+const PAGED_SEGMENT_BYTES = 64 * 1024;
 
-export class MessageLog implements BatchedLog {
+export class MessageLog implements ChangingLog, LogState, PagedLog, PageableLog {
   readonly id: number;
-  enlisted = false;
+  pagerIndex = -1;
   /** Records behind the cursor. */
   unread = 0;
   readonly #environment: LogEnvironment;
-  #stored: boolean;
+  /** Undefined unless the log is stored. */
+  #changes: StoredChanges | undefined;
   #ended = false;
   readonly #segments: Segment[] = [];
   #tail: Segment | undefined;
+  #paging: LogPaging | undefined;
   /** Bytes of the latest segment, unless one record needed more. */
   #size = SMALLEST_SEGMENT_BYTES;
   #nextPosition = 1;
-  /** The cursor: a segment, and the byte offset and number of the next record in it. */
-  #cursorSegment = 0;
-  #cursorOffset = 0;
-  #cursorIndex = 0;
-  /** Records below it have been offered to the store. */
-  #collectedUpTo = 1;
-  #deliveredUpTo = 1;
-  #settled: PositionSet | undefined;
-  readonly #scratch = new RecordReader();
+  readonly #cursor = new LogCursor(this.#segments);
+  readonly #record = new RecordReader();
 
   /** A log is stored when it belongs to a durable queue and the store keeps messages at all. */
   constructor(id: number, environment: LogEnvironment, durable: boolean) {
     this.id = id;
     this.#environment = environment;
-    this.#stored = durable && environment.store.keepsMessages;
+    if (durable && environment.store.keepsMessages) this.#changes = new StoredChanges(this, environment);
   }
 
-  /** Position of the next record behind the cursor. */
+  get nextPosition(): number {
+    return this.#nextPosition;
+  }
+
+  /** Position of the next record behind the cursor, or one before it that no record has. */
   get cursorPosition(): number {
-    const segment = this.#segments[this.#cursorSegment];
-    if (segment === undefined || this.unread === 0) return this.#nextPosition;
-    const from = this.#cursorIndex < segment.count ? segment : this.#segments[this.#cursorSegment + 1];
-    if (from === undefined) return this.#nextPosition;
-    const at = from === segment ? this.#cursorOffset : 0;
-    from.readAt(at, this.#scratch);
-    return this.#scratch.position;
+    return this.unread === 0 ? this.#nextPosition : this.#cursor.position(this.#record);
+  }
+
+  /** The commit that the latest changes wait for; 0 when none has to be written. */
+  get pendingCommit(): CommitId {
+    return this.#changes?.enlisted === true ? this.#environment.store.openBatch : 0;
   }
 
   get segmentCount(): number {
     return this.#segments.length;
+  }
+
+  *segmentsFrom(position: number): Iterable<Segment> {
+    const from = segmentIndexOf(this.#segments, position);
+    for (let i = from; i < this.#segments.length; i++) yield this.#segments[i] as Segment;
   }
 
   /** Appends a record and returns the commit that makes it durable; 0 when nothing has to be written. */
@@ -75,69 +79,72 @@ export class MessageLog implements BatchedLog {
     if (tail === undefined || tail.room < length) tail = this.#openSegment(length);
     tail.append(this.#nextPosition++, source, length, this.#environment.clock.coarseWallTime);
     this.unread++;
-    if (source.sharedBodyId !== 0) this.#environment.bodies.addReference(source.sharedBodyId);
-    if (!this.#stored || !source.persistent) return 0;
-    this.#enlist();
+    if (source.sharedBodyId !== 0) {
+      this.#environment.bodies.addReference(source.sharedBodyId);
+      this.#environment.pager.noteGrowth();
+    }
+    const changes = this.#changes;
+    if (changes === undefined || !source.persistent) return 0;
+    changes.enlist();
     return this.#environment.store.openBatch;
   }
 
-  /** Takes back what the store kept. Only for a log that is still empty. */
+  /** Takes back what the store kept, without reading it. Only for a log that is still empty. */
   restore(): void {
     const kept = this.#environment.store.recover(this.id);
     if (kept === undefined) return;
-    kept.forEachRecord((position, bytes, start, end) => {
-      this.#nextPosition = position;
-      let tail = this.#tail;
-      if (tail === undefined || tail.room < end - start) tail = this.#openSegment(end - start);
-      const at = tail.written;
-      tail.appendRecord(position, bytes, start, end);
-      this.unread++;
-      tail.readAt(at, this.#scratch);
-      const { sharedBodyId } = this.#scratch;
-      if (sharedBodyId === 0) return;
-      this.#environment.bodies.restore(sharedBodyId, kept.body(sharedBodyId));
-      this.#environment.bodies.addReference(sharedBodyId);
-    });
+    let last: Segment | undefined;
+    for (const run of kept.runs) {
+      this.unread += run.live;
+      if (last?.join(run, LARGEST_SEGMENT_BYTES) === true) continue;
+      last = Segment.ofStored(run);
+      this.#segments.push(last);
+    }
     this.#nextPosition = kept.nextPosition;
-    this.#collectedUpTo = kept.nextPosition;
-    this.#deliveredUpTo = kept.deliveredUpTo;
+    this.#changes?.resume(kept.nextPosition, kept.deliveredUpTo);
   }
 
   /** Moves `reader` to the record at the cursor and the cursor behind it; false when there is none. */
   readNext(reader: RecordReader): boolean {
     if (this.unread === 0) return false;
-    let segment = this.#segments[this.#cursorSegment] as Segment;
-    if (this.#cursorIndex === segment.count) {
-      this.#cursorSegment++;
-      this.#cursorOffset = 0;
-      this.#cursorIndex = 0;
-      segment = this.#segments[this.#cursorSegment] as Segment;
-    }
-    this.#cursorOffset = segment.readAt(this.#cursorOffset, reader);
-    this.#cursorIndex++;
+    const cursor = this.#cursor;
+    let segment = this.#segments[cursor.segment] as Segment;
+    if (cursor.index === segment.count) segment = this.#enterSegment(segment);
+    const next = segment.readAt(cursor.offset, reader);
+    if (reader.sharedBodyId !== 0) this.#readBody(reader);
+    cursor.offset = next;
+    cursor.index++;
     this.unread--;
-    reader.redelivered = reader.position < this.#deliveredUpTo && this.#stored;
-    if (reader.sharedBodyId !== 0) reader.body = this.#environment.bodies.get(reader.sharedBodyId);
-    if (this.#stored && segment.persistentCount > 0) this.#enlist();
+    const changes = this.#changes;
+    if (changes === undefined) reader.redelivered = false;
+    else {
+      reader.redelivered = reader.position < changes.deliveredUpTo;
+      if (segment.persistentCount > 0) changes.enlist();
+    }
     return true;
   }
 
   /** Moves `reader` to a record that was delivered before and is not settled. */
   readReturned(position: number, reader: RecordReader): void {
-    const segment = this.#segments[this.#segmentOf(position)];
+    const segment = this.#segments[segmentIndexOf(this.#segments, position)];
     if (segment === undefined) throw new Error(`log ${this.id} holds no position ${position}`);
+    if (!segment.hot) this.#load(segment);
     segment.readAt(segment.offsetOf(segment.indexOf(position)), reader);
     reader.redelivered = true;
-    if (reader.sharedBodyId !== 0) reader.body = this.#environment.bodies.get(reader.sharedBodyId);
+    if (reader.sharedBodyId !== 0) this.#readBody(reader);
   }
 
   /** The message at `position`, delivered before, is done with. */
   settle(position: number): void {
-    const index = this.#segmentOf(position);
+    const index = segmentIndexOf(this.#segments, position);
     const segment = this.#segments[index];
     if (segment === undefined) throw new Error(`log ${this.id} holds no position ${position}`);
-    if (segment.sharedBodyCount > 0) this.#releaseBodies(segment, position, position);
-    if (this.#stored && segment.persistentCount > 0) this.#noteSettled(position, position);
+    if (segment.sharedBodyCount > 0) {
+      if (!segment.hot) this.#load(segment);
+      releaseBodies(this.#environment.bodies, segment, position, position, this.#record);
+    }
+    const changes = this.#changes;
+    if (changes !== undefined && segment.persistentCount > 0) changes.noteSettled(position, position);
     if (--segment.live === 0) this.#retire(index, segment);
   }
 
@@ -146,15 +153,19 @@ export class MessageLog implements BatchedLog {
     const count = this.unread;
     if (count === 0) return 0;
     const first = this.cursorPosition;
-    const from = this.#cursorSegment;
-    for (let index = from; index < this.#segments.length; index++) {
+    const from = this.#cursor.segment;
+    let left = count;
+    for (let index = this.#segments.length - 1; index >= from; index--) {
       const segment = this.#segments[index] as Segment;
-      if (segment.sharedBodyCount > 0) this.#releaseBodies(segment, first, segment.lastPosition);
-      segment.live -= segment.count - (index === from ? this.#cursorIndex : 0);
+      if (segment.sharedBodyCount > 0) this.#releaseAllBodies(segment, first);
+      // Nothing behind the cursor was settled before.
+      const unread = index === from ? left : segment.live;
+      segment.live -= unread;
+      left -= unread;
     }
-    if (this.#stored) this.#noteSettled(first, this.#nextPosition - 1);
+    this.#changes?.noteSettled(first, this.#nextPosition - 1);
     this.unread = 0;
-    this.#skipToEnd();
+    this.#cursor.moveToEnd(this.#nextPosition);
     for (let index = this.#segments.length - 1; index >= from; index--) {
       const segment = this.#segments[index] as Segment;
       if (segment.live === 0) this.#retire(index, segment);
@@ -164,70 +175,125 @@ export class MessageLog implements BatchedLog {
 
   /**
    * The end of the log: the store forgets it and nothing is appended any more. Records that are delivered and not
-   * settled stay readable until they are, and the memory goes with the last of them.
+   * settled can still be settled, and the memory goes with the last of them; those that only the store had are gone.
    */
   forget(): void {
-    if (this.#stored) this.#environment.store.dropLog(this.id);
-    this.#stored = false;
+    const changes = this.#changes;
+    if (changes !== undefined) {
+      for (const segment of this.#segments) if (segment.inStore) this.#leaveStore(segment, changes);
+      changes.end();
+    }
+    this.#changes = undefined;
     this.#ended = true;
     const tail = this.#tail;
     if (tail?.live === 0) this.#retire(this.#segments.length - 1, tail);
   }
 
-  /** Tells the store what changed since the last batch. Records settled in the meantime are left out. */
-  collect(sink: BatchSink): void {
-    // Forgotten since it enlisted.
-    if (!this.#stored) return;
-    const settled = this.#settled;
-    this.#collectRecords(sink, settled);
-    settled?.forEachRange((first, last) => {
-      if (first < this.#collectedUpTo) sink.settle(this.id, first, Math.min(last, this.#collectedUpTo - 1));
-    });
-    settled?.clear();
-    this.#collectedUpTo = this.#nextPosition;
-    const delivered = this.cursorPosition;
-    if (delivered > this.#deliveredUpTo) {
-      this.#deliveredUpTo = delivered;
-      sink.markDelivered(this.id, delivered);
+  // --- paging
+
+  get use(): number {
+    return this.#nextPosition + this.cursorPosition;
+  }
+
+  get tail(): Segment | undefined {
+    return this.#tail;
+  }
+
+  get changes(): StoredChanges | undefined {
+    return this.#changes;
+  }
+
+  get canWrite(): boolean {
+    return this.#environment.pager.writer.ready;
+  }
+
+  pageOut(hardPressed: boolean): number {
+    const { clock, pager } = this.#environment;
+    this.#paging ??= new LogPaging(this.#segments, clock);
+    const segment = this.#paging.choose(this, hardPressed);
+    if (segment === undefined) return 0;
+    const { length } = segment.bytes;
+    // What comes next goes to another one.
+    if (segment === this.#tail) this.#tail = undefined;
+    if (segment.inStore || segment.page !== undefined) this.#cool(segment);
+    else pager.pages.write(this, segment, pager.writer);
+    return length;
+  }
+
+  written(segment: Segment): void {
+    if (!this.isNearCursor(segment)) this.#cool(segment);
+  }
+
+  loaded(segment: Segment): void {
+    this.#cursor.loaded(segment);
+    this.#paging?.hot.add(segment);
+    this.#noteSegment(segment);
+  }
+
+  isNearCursor(segment: Segment): boolean {
+    return this.#cursor.isNear(segment);
+  }
+
+  #cool(segment: Segment): void {
+    this.#cursor.cooling(segment, this.cursorPosition);
+    this.#environment.pager.pages.cool(segment);
+    this.#paging?.hot.delete(segment);
+  }
+
+  #load(segment: Segment): void {
+    this.#environment.pager.pages.load(this.id, segment);
+    this.loaded(segment);
+  }
+
+  /** The cursor is at the end of `segment`, or that is cold: returns the segment of the next record, hot. */
+  #enterSegment(segment: Segment): Segment {
+    const { pager } = this.#environment;
+    const cursor = this.#cursor;
+    if (cursor.isBehind(segment)) cursor.moveTo(cursor.segment + 1);
+    const entered = this.#segments[cursor.segment] as Segment;
+    if (!entered.hot) this.#load(entered);
+    if (pager.hardPressed) return entered;
+    for (let ahead = 1; ahead <= READ_AHEAD; ahead++) {
+      const next = this.#segments[cursor.segment + ahead];
+      if (next?.hot === false) pager.pages.readAhead(this, next);
     }
+    return entered;
   }
 
-  #collectRecords(sink: BatchSink, settled: PositionSet | undefined): void {
-    const reader = this.#scratch;
-    for (let i = this.#segmentOf(this.#collectedUpTo); i < this.#segments.length; i++) {
-      const segment = this.#segments[i] as Segment;
-      if (segment.persistentCount === 0 || segment.lastPosition < this.#collectedUpTo) continue;
-      for (let index = segment.indexOf(this.#collectedUpTo); index < segment.count; index++) {
-        segment.readAt(segment.offsetOf(index), reader);
-        if ((reader.flags & RecordFlag.Persistent) === 0 || settled?.has(reader.position) === true) continue;
-        if (reader.sharedBodyId !== 0) {
-          sink.putBody(reader.sharedBodyId, this.#environment.bodies.get(reader.sharedBodyId));
-        }
-        sink.append(this.id, reader.position, reader.bytes, reader.start, reader.end);
-      }
-    }
+  /** The store is about to lose what it has of `segment`. */
+  #leaveStore(segment: Segment, changes: StoredChanges): void {
+    segment.inStore = false;
+    if (segment.hot || segment.page !== undefined || segment.sharedBodyCount === 0) return;
+    // Nobody reads these any more, but their bodies may belong to other logs too.
+    this.#load(segment);
+    const isSettled = (position: number): boolean => changes.isSettled(position);
+    releaseLiveBodies(this.#environment.bodies, segment, isSettled, this.#record);
+    segment.sharedBodyCount = 0;
+    this.#cool(segment);
   }
 
-  #enlist(): void {
-    if (!this.enlisted) this.#environment.store.enlist(this);
-  }
-
-  #noteSettled(first: number, last: number): void {
-    this.#settled ??= new PositionSet();
-    this.#settled.addRange(first, last);
-    this.#enlist();
-  }
+  // --- inside
 
   #openSegment(length: number): Segment {
     const tail = this.#tail;
-    if (tail !== undefined) this.#size = Math.min(this.#size * 2, LARGEST_SEGMENT_BYTES);
+    if (tail !== undefined) this.#size = Math.min(this.#size * 2, this.#environment.pager.largestSegmentBytes);
     const size = Math.max(this.#size, length);
     const segment = new Segment(this.#environment.segments.allocate(size), this.#nextPosition);
     this.#segments.push(segment);
     this.#tail = segment;
+    this.#paging?.hot.add(segment);
     if (tail !== undefined && tail.live === 0) this.#remove(this.#segments.length - 2, tail);
-    if (this.unread === 0) this.#skipToEnd();
+    if (this.unread === 0) this.#cursor.moveToEnd(this.#nextPosition);
+    this.#noteSegment(segment);
     return segment;
+  }
+
+  /** There is one more in memory. */
+  #noteSegment(segment: Segment): void {
+    const { pager } = this.#environment;
+    const isLarge = segment.bytes.length >= PAGED_SEGMENT_BYTES;
+    if (this.pagerIndex < 0 && (isLarge || this.#segments.length > UNPAGED_SEGMENTS)) pager.register(this);
+    pager.segmentOpened();
   }
 
   /**
@@ -241,53 +307,36 @@ export class MessageLog implements BatchedLog {
       if (segment.written * 4 < this.#size) this.#size = Math.max(this.#size / 2, SMALLEST_SEGMENT_BYTES);
       this.#tail = undefined;
       this.#remove(index, segment);
-      this.#skipToEnd();
+      this.#cursor.moveToEnd(this.#nextPosition);
     } else {
       segment.reset(this.#nextPosition);
-      this.#skipToEnd();
+      this.#cursor.moveToEnd(this.#nextPosition);
     }
   }
 
   #remove(index: number, segment: Segment): void {
     if (index === 0) this.#segments.shift();
     else this.#segments.splice(index, 1);
-    if (index < this.#cursorSegment) this.#cursorSegment--;
-    else if (index === this.#cursorSegment) {
-      this.#cursorOffset = 0;
-      this.#cursorIndex = 0;
-    }
-    this.#environment.segments.release(segment.bytes);
+    const cursor = this.#cursor;
+    if (index < cursor.segment) cursor.segment--;
+    else if (index === cursor.segment) cursor.moveTo(index);
+    this.#paging?.hot.delete(segment);
+    this.#environment.pager.pages.retire(segment);
+    if (this.#segments.length > 0 || this.pagerIndex < 0) return;
+    this.#environment.pager.unregister(this);
+    this.#paging = undefined;
   }
 
-  /** Puts the cursor behind the last record; only when nothing is unread. */
-  #skipToEnd(): void {
-    this.#cursorSegment = Math.max(this.#segments.length - 1, 0);
-    const last = this.#segments[this.#cursorSegment];
-    this.#cursorOffset = last?.written ?? 0;
-    this.#cursorIndex = last?.count ?? 0;
+  #readBody(reader: RecordReader): void {
+    reader.body = this.#environment.bodies.get(reader.sharedBodyId);
+    this.#environment.pager.noteGrowth();
   }
 
-  /** Index of the segment that holds `position`; of the first one behind it when none does. */
-  #segmentOf(position: number): number {
-    const segments = this.#segments;
-    const first = segments[0];
-    if (first === undefined || position <= first.lastPosition) return 0;
-    let low = 1;
-    let high = segments.length - 1;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((segments[middle] as Segment).lastPosition < position) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  }
-
-  #releaseBodies(segment: Segment, first: number, last: number): void {
-    const reader = this.#scratch;
-    for (let index = segment.indexOf(first); index < segment.count; index++) {
-      segment.readAt(segment.offsetOf(index), reader);
-      if (reader.position > last) return;
-      if (reader.sharedBodyId !== 0) this.#environment.bodies.release(reader.sharedBodyId);
-    }
+  /** From `first` on. A cold segment is cold again afterwards. */
+  #releaseAllBodies(segment: Segment, first: number): void {
+    const wasCold = !segment.hot;
+    if (wasCold) this.#load(segment);
+    releaseBodies(this.#environment.bodies, segment, first, segment.lastPosition, this.#record);
+    if (wasCold) this.#cool(segment);
   }
 }

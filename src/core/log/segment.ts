@@ -1,7 +1,10 @@
 /**
  * A packed, append-only run of message records of one log. Records never change once appended; what changes about a
- * message (settled, redelivered) lives beside them.
+ * message (settled, redelivered) lives beside them. A segment is hot while its records are in memory; a cold one knows
+ * only where they begin and end, how many are live, and where they are to be had.
  */
+import type { StoredRun } from '../ports/message-store.js';
+import type { ScratchPage } from '../ports/scratch-store.js';
 import { copyBytes } from './copy-bytes.js';
 import type { RecordReader, RecordSource } from './record.js';
 import {
@@ -20,6 +23,12 @@ import {
 } from './record-layout.js';
 
 const FIRST_OFFSETS = 8;
+// Of the same class as what the pool gives, so that hot code sees one.
+const NO_BYTES = Buffer.allocUnsafeSlow(0);
+const NO_VIEW = new DataView(new ArrayBuffer(0));
+const NO_OFFSETS = new Uint32Array(0);
+/** A record says in 32 bits how far it is from the first position of its segment. */
+const MOST_POSITIONS = 2 ** 32;
 
 /** Bytes that `source` takes as a record. */
 export function recordLength(source: RecordSource): number {
@@ -30,26 +39,54 @@ export function recordLength(source: RecordSource): number {
 }
 
 export class Segment {
-  readonly bytes: Uint8Array;
-  readonly #view: DataView;
+  bytes: Uint8Array;
+  #view: DataView;
   /** Byte offset of each record, in order. */
-  #offsets = new Uint32Array(FIRST_OFFSETS);
+  #offsets = NO_OFFSETS;
   firstPosition = 0;
   /** Position of the last record; firstPosition - 1 when there is none. */
   lastPosition = -1;
-  /** Records appended. */
+  /** Records in memory: none of a cold segment; of one that came from the store, those that it still had. */
   count = 0;
   /** Records not yet settled. */
   live = 0;
-  /** Bytes used. */
+  /** Bytes used; of a cold segment, those that it needs at most. */
   written = 0;
+  /** Of the records ever appended, as `sharedBodyCount`. */
   persistentCount = 0;
   sharedBodyCount = 0;
+  /** The message store has every live record of it. */
+  inStore = false;
+  /** Where its bytes have been written; kept when it is hot again, because they do not change. */
+  page: ScratchPage | undefined;
+  /** Its bytes are on their way to a page. */
+  writing = false;
+  /** What its page is being read into ahead of time. */
+  reading: Uint8Array | undefined;
+  /** The store was told that it will be read. */
+  prefetched = false;
+  /** Its log needs it no more. */
+  retired = false;
 
   constructor(bytes: Uint8Array, firstPosition: number) {
     this.bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#offsets = new Uint32Array(FIRST_OFFSETS);
     this.reset(firstPosition);
+  }
+
+  /** A cold one, of records that a store kept. */
+  static ofStored(run: StoredRun): Segment {
+    const segment = new Segment(NO_BYTES, run.firstPosition);
+    segment.#view = NO_VIEW;
+    segment.#offsets = NO_OFFSETS;
+    segment.inStore = true;
+    segment.#addRun(run);
+    return segment;
+  }
+
+  get hot(): boolean {
+    return this.bytes !== NO_BYTES;
   }
 
   get room(): number {
@@ -100,17 +137,58 @@ export class Segment {
     this.live++;
   }
 
-  /** Appends a record that exists as bytes, under another position. The caller has made sure that it fits. */
-  appendRecord(position: number, record: Uint8Array, start: number, end: number): void {
+  /** Takes the next stored run into a cold segment, so that many small ones make one; false when it is full. */
+  join(run: StoredRun, mostBytes: number): boolean {
+    const tooLarge = this.written + run.sizeBytes > mostBytes;
+    if (tooLarge || run.lastPosition - this.firstPosition >= MOST_POSITIONS) return false;
+    this.#addRun(run);
+    return true;
+  }
+
+  /** Gives the memory back; the records must be in the store or on a page. */
+  cool(): Uint8Array {
+    const { bytes } = this;
+    this.bytes = NO_BYTES;
+    this.#view = NO_VIEW;
+    this.#offsets = NO_OFFSETS;
+    this.count = 0;
+    this.prefetched = false;
+    return bytes;
+  }
+
+  /** Makes a cold segment hot if `bytes` starts with what was written to its page; otherwise returns false. */
+  adopt(bytes: Uint8Array): boolean {
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#offsets = new Uint32Array(Math.max(this.live, FIRST_OFFSETS));
+    for (let at = 0; at < this.written; ) {
+      const length = view.getUint32(at + LENGTH_AT, true);
+      if (length < RECORD_HEADER_BYTES || at + length > this.written) {
+        this.cool();
+        return false;
+      }
+      this.#noteOffset(at);
+      at += length;
+    }
+    this.bytes = bytes;
+    this.#view = view;
+    return true;
+  }
+
+  /** Makes a cold segment hot and empty, for `takeBack`. */
+  refill(bytes: Uint8Array): void {
+    this.bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#offsets = new Uint32Array(Math.max(this.live, FIRST_OFFSETS));
+    this.written = 0;
+  }
+
+  /** Puts a record back that was part of the segment before. */
+  takeBack(position: number, record: Uint8Array, start: number, end: number): void {
+    if (end - start > this.room) throw new Error('stored records are larger than the store said');
     const at = this.written;
     this.written = copyBytes(this.bytes, at, record, start, end);
     this.#view.setUint32(at + POSITION_DELTA_AT, position - this.firstPosition, true);
-    const flags = this.#view.getUint8(at + FLAGS_AT);
-    if ((flags & RecordFlag.Persistent) !== 0) this.persistentCount++;
-    if ((flags & RecordFlag.SharedBody) !== 0) this.sharedBodyCount++;
     this.#noteOffset(at);
-    this.lastPosition = position;
-    this.live++;
   }
 
   /** Moves `reader` to the record that starts at byte `at` and returns the offset of the one behind it. */
@@ -170,6 +248,14 @@ export class Segment {
       else high = middle;
     }
     return low;
+  }
+
+  #addRun({ lastPosition, live, sizeBytes, sharedBodyCount }: StoredRun): void {
+    this.lastPosition = lastPosition;
+    this.live += live;
+    this.written += sizeBytes;
+    this.persistentCount += live;
+    this.sharedBodyCount += sharedBodyCount;
   }
 
   #noteOffset(at: number): void {

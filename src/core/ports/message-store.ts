@@ -28,17 +28,38 @@ export interface BatchedLog {
   collect(sink: BatchSink): void;
 }
 
+/** Neighbouring records that the store keeps together: what can be known of them without reading them. */
+export interface StoredRun {
+  readonly firstPosition: number;
+  readonly lastPosition: number;
+  /** Records in it that are not settled: at least 1. */
+  readonly live: number;
+  /** Upper bound of what its unsettled records take. */
+  readonly sizeBytes: number;
+  /** Unsettled records whose body is kept apart. */
+  readonly sharedBodyCount: number;
+}
+
 /** What a store kept of one log. */
 export interface RecoveredLog {
   /** Above every position that the log ever used. */
   readonly nextPosition: number;
   /** Records below it were delivered once. */
   readonly deliveredUpTo: number;
-  /** Visits the records that are not settled, in the order of their positions. The bytes are valid during the call. */
-  forEachRecord(visit: (position: number, bytes: Uint8Array, start: number, end: number) => void): void;
-  /** A body that a record names. */
-  body(bodyId: number): Uint8Array;
+  /** In the order of their positions. */
+  readonly runs: Iterable<StoredRun>;
 }
+
+/** A body that several stored records share. */
+export interface StoredBody {
+  readonly id: number;
+  readonly sizeBytes: number;
+  /** Unsettled stored records that name it. */
+  readonly references: number;
+}
+
+/** The bytes are valid during the call. */
+export type RecordVisitor = (position: number, bytes: Uint8Array, start: number, end: number) => void;
 
 export interface MessageStore {
   /** False for a store that keeps nothing: then nothing else of it is called. */
@@ -48,8 +69,18 @@ export interface MessageStore {
   /** Everything up to this batch is on disk. */
   readonly durableCommit: CommitId;
   enlist(log: BatchedLog): void;
-  /** What is kept under this id; undefined when nothing is. */
+  /** What is kept under this id; undefined when nothing is. Reads no message. */
   recover(logId: number): RecoveredLog | undefined;
+  recoverBodies(): Iterable<StoredBody>;
+  /**
+   * Visits the stored records of first..last that no closed batch has settled, in the order of their positions. Only
+   * what belongs to a durable batch is sure to be found.
+   */
+  read(logId: number, first: number, last: number, visit: RecordVisitor): void;
+  /** `read` of these positions will come soon. */
+  prefetch(logId: number, first: number, last: number): void;
+  /** A stored body, copied. */
+  readBody(bodyId: number): Uint8Array;
   /** The log and all its records go. */
   dropLog(logId: number): void;
   onDurable(listener: (upTo: CommitId) => void): void;

@@ -9,6 +9,7 @@ import { lookUp } from '../field-value.js';
 import { type LogEnvironment, MessageLog } from '../log/message-log.js';
 import { PositionSet } from '../log/position-set.js';
 import { RecordReader, type RecordSource } from '../log/record.js';
+import type { CommitId } from '../ports/message-store.js';
 import { type Turn, TurnPhase, type TurnTask } from '../turn.js';
 import { Dispatcher } from './dispatcher.js';
 import type { PublishOutcome, Queue, QueueCounters, QueueOptions } from './queue.js';
@@ -63,6 +64,10 @@ export class ClassicQueue implements Queue, TurnTask {
     return this.#log.unread + this.#returned.size;
   }
 
+  get pendingCommit(): CommitId {
+    return this.#log.pendingCommit;
+  }
+
   get consumerCount(): number {
     return this.#dispatcher.count;
   }
@@ -82,7 +87,9 @@ export class ClassicQueue implements Queue, TurnTask {
 
   take(reader: RecordReader): boolean {
     if (this.#returned.size > 0) {
-      this.#log.readReturned(this.#returned.takeFirst(), reader);
+      // It stays returned if it cannot be read.
+      this.#log.readReturned(this.#returned.first, reader);
+      this.#returned.takeFirst();
     } else if (!this.#log.readNext(reader)) return false;
     this.unackedCount++;
     this.counters.delivered++;

@@ -58,6 +58,8 @@ export interface Queue extends MessageTarget {
   readonly unackedCount: number;
   readonly consumerCount: number;
   readonly deleted: boolean;
+  /** The commit that makes the latest changes durable; 0 when none has to be written. */
+  readonly pendingCommit: CommitId;
   /** The router's mark: the walk that visited this queue last. */
   routeMark: number;
 

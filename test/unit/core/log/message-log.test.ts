@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { MessageLog } from '../../../../src/core/log/message-log.js';
+import { Pager } from '../../../../src/core/log/pager.js';
 import { RecordReader } from '../../../../src/core/log/record.js';
 import { recordLength } from '../../../../src/core/log/segment.js';
 import { LARGEST_SEGMENT_BYTES, SegmentPool, SMALLEST_SEGMENT_BYTES } from '../../../../src/core/log/segment-pool.js';
 import { SharedBodies } from '../../../../src/core/log/shared-bodies.js';
+import { Turn } from '../../../../src/core/turn.js';
 import { MemoryMessageStore } from '../../../../src/store/memory-store.js';
 import { FakeClock } from '../../../support/fake-clock.js';
 import { type Message, readMessage, sourceOf } from '../../../support/messages.js';
@@ -21,7 +23,8 @@ function logOf({
   const segments = new SegmentPool();
   const bodies = new SharedBodies();
   const clock = new FakeClock();
-  const log = new MessageLog(1, { clock, segments, bodies, store }, durable);
+  const pager = new Pager({ turn: new Turn(clock, () => {}), segments, bodies, store });
+  const log = new MessageLog(1, { clock, segments, bodies, store, pager }, durable);
   const reader = new RecordReader();
   const append = (message: Message = {}): number => log.append(sourceOf(message));
   /** Position and body of the record at the cursor; undefined when there is none. */

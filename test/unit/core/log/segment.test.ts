@@ -86,22 +86,48 @@ describe('a segment', () => {
     }
   });
 
-  it('takes records over as bytes, at another position', () => {
+  it('is made again of what a store kept, with holes', () => {
     const from = new Segment(Buffer.alloc(1000), 1);
     append(from, 5, { body: 'first', persistent: true, priority: 4 });
-    const shared = sourceOf({ body: 'x' });
+    const shared = sourceOf({ body: 'x', persistent: true });
     shared.sharedBodyId = 9;
     from.append(6, shared, recordLength(shared), 0);
-    const to = new Segment(Buffer.alloc(1000), 50);
-    to.appendRecord(60, from.bytes, 0, from.offsetOf(1));
-    to.appendRecord(70, from.bytes, from.offsetOf(1), from.written);
-    expect(to).toMatchObject({ count: 2, live: 2, persistentCount: 1, sharedBodyCount: 1, lastPosition: 70 });
-    expect(to.written).toBe(from.written);
+    const run = { firstPosition: 50, lastPosition: 65, live: 1, sizeBytes: from.offsetOf(1), sharedBodyCount: 0 };
+    const next = { firstPosition: 70, lastPosition: 79, live: 2, sizeBytes: 100, sharedBodyCount: 2 };
+    const to = Segment.ofStored(run);
+    expect([to.join(next, from.offsetOf(1) + 99), to.join({ ...next, lastPosition: 2 ** 32 + 50 }, 1e6)]).toEqual([
+      false,
+      false,
+    ]);
+    expect(to.join(next, from.offsetOf(1) + 100)).toBe(true);
+    const known = { firstPosition: 50, lastPosition: 79, live: 3, persistentCount: 3, sharedBodyCount: 2 };
+    expect(to).toMatchObject({ ...known, hot: false, inStore: true, count: 0, written: from.offsetOf(1) + 100 });
+    to.refill(Buffer.alloc(from.written));
+    to.takeBack(60, from.bytes, 0, from.offsetOf(1));
+    to.takeBack(72, from.bytes, from.offsetOf(1), from.written);
+    expect(() => to.takeBack(79, from.bytes, 0, from.offsetOf(1))).toThrow();
+    expect(to).toMatchObject({ ...known, hot: true, count: 2, written: from.written });
+    expect([50, 60, 61, 72, 73].map((position) => to.indexOf(position))).toEqual([0, 0, 1, 1, 2]);
     const reader = new RecordReader();
     to.readAt(to.offsetOf(1), reader);
-    expect([reader.position, reader.sharedBodyId]).toEqual([70, 9]);
+    expect([reader.position, reader.sharedBodyId]).toEqual([72, 9]);
     to.readAt(0, reader);
     expect(readMessage(reader)).toMatchObject({ position: 60, body: 'first' });
     expect(reader.priority).toBe(4);
+  });
+
+  it('is the same again after its bytes were elsewhere', () => {
+    const segment = new Segment(Buffer.alloc(2000), 3);
+    for (let position = 3; position < 20; position++) append(segment, position, { body: `body ${position}` });
+    const before = walk(segment);
+    segment.live = 4;
+    const bytes = Buffer.from(segment.cool());
+    const known = { firstPosition: 3, lastPosition: 19, live: 4 };
+    expect(segment).toMatchObject({ ...known, hot: false, count: 0 });
+    expect([segment.adopt(Buffer.alloc(2000)), segment.hot]).toEqual([false, false]);
+    expect(segment.adopt(bytes)).toBe(true);
+    expect(segment).toMatchObject({ ...known, hot: true, count: 17 });
+    expect(walk(segment)).toEqual(before);
+    expect([segment.indexOf(3), segment.indexOf(19), segment.offsetOf(0)]).toEqual([0, 16, 0]);
   });
 });
