@@ -9,6 +9,7 @@ import { fieldTypeWord } from '../core/field-type-words.js';
 import { type FieldTable, type FieldValue, lookUp } from '../core/field-value.js';
 import type { RecordReader, RecordSource } from '../core/log/record.js';
 import { describeExchange, describeQueue, generatedName, stripLineBreaks } from '../core/names.js';
+import type { CommitId } from '../core/ports/message-store.js';
 import type { MessageTarget, PublishOutcome, Queue, QueueOptions, QueueOwner } from '../core/queue/queue.js';
 import { isReplyName, type ReplyQueue } from '../core/reply-queues.js';
 import type { RouteWalk } from '../core/router.js';
@@ -38,6 +39,11 @@ export class VirtualHostAccess {
   /** Changes whenever a cached route or a cached permission may be out of date. */
   get epoch(): number {
     return this.#host.epoch + this.#users.epoch;
+  }
+
+  /** What the reply to a change of definitions waits for. */
+  takeCommit(): CommitId {
+    return this.#host.takeCommit();
   }
 
   // --- exchanges

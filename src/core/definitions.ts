@@ -1,10 +1,16 @@
 /**
- * What of a virtual host is kept across restarts, in the form the definition store takes.
+ * What of a virtual host is kept across restarts, in the form the definition store takes. The host itself is put there by
+ * whoever creates it.
  */
 import type { Binding } from './binding.js';
 import type { Exchange } from './exchange/exchange.js';
-import type { Definition } from './ports/definition-store.js';
+import type { Definition, DefinitionStore } from './ports/definition-store.js';
+import type { CommitId } from './ports/message-store.js';
 import type { Queue } from './queue/queue.js';
+
+export function virtualHostDefinition(name: string): Definition {
+  return { kind: 'virtual-host', name };
+}
 
 export function exchangeDefinition(virtualHost: string, { name, type, options }: Exchange): Definition {
   const { autoDelete, internal, arguments: args } = options;
@@ -34,4 +40,38 @@ export function isDurableBinding({ source, destination }: Binding): boolean {
   if (!source.options.durable) return false;
   if (destination.kind === 'exchange') return destination.exchange.options.durable;
   return destination.queue.options.durable && destination.queue.options.owner === undefined;
+}
+
+/** The way of one virtual host's changes into the store; remembers what the reply to them has to wait for. */
+export class DefinitionChanges {
+  readonly #store: DefinitionStore;
+  #commit: CommitId = 0;
+
+  constructor(store: DefinitionStore) {
+    this.#store = store;
+  }
+
+  put(definition: Definition): void {
+    this.#note(this.#store.put(definition));
+  }
+
+  remove(definition: Definition): void {
+    this.#note(this.#store.remove(definition));
+  }
+
+  /** What was asked for is so already: whoever changed it may still wait for the disk, and so must who asks again. */
+  noteLatest(): void {
+    this.#note(this.#store.lastCommit);
+  }
+
+  /** The highest commit noted since the last call; 0 when there was none. */
+  takeCommit(): CommitId {
+    const commit = this.#commit;
+    this.#commit = 0;
+    return commit;
+  }
+
+  #note(commit: CommitId): void {
+    if (commit > this.#commit) this.#commit = commit;
+  }
 }

@@ -5,7 +5,13 @@
  */
 import { BrokerError } from '../errors.js';
 import type { Binding, BindingDestination } from './binding.js';
-import { bindingDefinition, exchangeDefinition, isDurableBinding, queueDefinition } from './definitions.js';
+import {
+  bindingDefinition,
+  DefinitionChanges,
+  exchangeDefinition,
+  isDurableBinding,
+  queueDefinition,
+} from './definitions.js';
 import { assertEquivalentExchange, assertEquivalentQueue, lockedQueue } from './equivalence.js';
 import { Exchange, type ExchangeOptions } from './exchange/exchange.js';
 import type { RoutedMessage } from './exchange/exchange-type.js';
@@ -22,6 +28,7 @@ import type {
   ExchangeDefinition,
   QueueDefinition,
 } from './ports/definition-store.js';
+import type { CommitId } from './ports/message-store.js';
 import { queueTypeOf, validateQueueArguments } from './queue/arguments.js';
 import { ClassicQueue, type QueueHost } from './queue/classic-queue.js';
 import type { MessageTarget, PublishOutcome, Queue, QueueOptions, QueueOwner } from './queue/queue.js';
@@ -70,12 +77,14 @@ export class VirtualHost implements QueueHost {
   readonly #owned = new Map<QueueOwner, Set<Queue>>();
   readonly #defaultExchange: Exchange;
   readonly #walk = new RouteWalk((name) => this.#exchanges.get(name));
+  readonly #changes: DefinitionChanges;
 
   constructor(name: string, environment: VirtualHostEnvironment) {
     this.name = name;
     this.turn = environment.turn;
     this.logs = environment.logs;
     this.#environment = environment;
+    this.#changes = new DefinitionChanges(environment.definitions);
     this.replyQueues = new ReplyQueues(() => this.touch());
     for (const [exchangeName, typeName, options] of PREDECLARED) {
       this.#exchanges.set(exchangeName, this.#createExchange(exchangeName, typeName, options));
@@ -85,7 +94,7 @@ export class VirtualHost implements QueueHost {
 
   /** Takes back what the stores kept: durable exchanges, then queues with their messages, then bindings. */
   restore(definitions: readonly Definition[]): void {
-    const own = definitions.filter(({ virtualHost }) => virtualHost === this.name);
+    const own = definitions.filter((definition) => 'virtualHost' in definition && definition.virtualHost === this.name);
     for (const definition of own) if (definition.kind === 'exchange') this.#restoreExchange(definition);
     for (const definition of own) if (definition.kind === 'queue') this.#restoreQueue(definition);
     for (const definition of own) if (definition.kind === 'binding') this.#restoreBinding(definition);
@@ -107,6 +116,11 @@ export class VirtualHost implements QueueHost {
   /** Ends every cached route. */
   touch(): void {
     this.epoch++;
+  }
+
+  /** The commit that makes the changes of definitions since the last call durable, 0 when there were none. */
+  takeCommit(): CommitId {
+    return this.#changes.takeCommit();
   }
 
   // --- exchanges
@@ -134,11 +148,12 @@ export class VirtualHost implements QueueHost {
     if (!this.isNewExchange(name)) {
       const existing = this.exchange(name);
       assertEquivalentExchange(existing, typeName, options, this.name);
+      if (options.durable) this.#changes.noteLatest();
       return existing;
     }
     const exchange = this.#createExchange(name, typeName, options);
     this.#exchanges.set(name, exchange);
-    if (options.durable) this.#environment.definitions.put(exchangeDefinition(this.name, exchange));
+    if (options.durable) this.#changes.put(exchangeDefinition(this.name, exchange));
     this.touch();
     return exchange;
   }
@@ -150,7 +165,10 @@ export class VirtualHost implements QueueHost {
       throw new BrokerError('access-refused', `deletion of system ${described} not allowed`);
     }
     const exchange = this.#exchanges.get(name);
-    if (exchange === undefined) return;
+    if (exchange === undefined) {
+      this.#changes.noteLatest();
+      return;
+    }
     if (ifUnused && exchange.outgoingCount > 0) {
       throw new BrokerError('precondition-failed', `${describeExchange(name, this.name)} in use`);
     }
@@ -186,6 +204,7 @@ export class VirtualHost implements QueueHost {
     const existing = this.#queues.get(name);
     if (existing !== undefined) {
       assertEquivalentQueue(existing, options, requester, this.name);
+      if (options.durable && options.owner === undefined) this.#changes.noteLatest();
       return existing;
     }
     const type = queueTypeOf(options.arguments, name, this.name);
@@ -193,14 +212,17 @@ export class VirtualHost implements QueueHost {
     const queue = new ClassicQueue(this.#environment.nextQueueId(), name, options, this);
     this.#insertQueue(queue);
     if (options.owner !== undefined) this.#own(options.owner, queue);
-    else if (options.durable) this.#environment.definitions.put(queueDefinition(this.name, queue));
+    else if (options.durable) this.#changes.put(queueDefinition(this.name, queue));
     this.touch();
     return queue;
   }
 
   /** Returns the number of ready messages that went with it. A missing queue is no error: 0. */
   deleteQueue(name: string, requester: QueueOwner, ifUnused: boolean, ifEmpty: boolean): number {
-    if (!this.#queues.has(name)) return 0;
+    if (!this.#queues.has(name)) {
+      this.#changes.noteLatest();
+      return 0;
+    }
     const queue = this.queue(name, requester);
     if (ifEmpty && queue.readyCount > 0) {
       throw new BrokerError('precondition-failed', `${describeQueue(name, this.name)} not empty`);
@@ -231,10 +253,14 @@ export class VirtualHost implements QueueHost {
   bind(source: string, to: DestinationName, routingKey: string, args: FieldTable, requester: QueueOwner): void {
     const exchange = this.exchange(source);
     const destination = this.#destination(to, requester);
-    if (exchange.find(destination, routingKey, args) !== undefined) return;
+    const existing = exchange.find(destination, routingKey, args);
+    if (existing !== undefined) {
+      if (isDurableBinding(existing)) this.#changes.noteLatest();
+      return;
+    }
     exchange.type.validateBinding?.(routingKey, args);
     const binding = this.#attach(exchange, destination, routingKey, args);
-    if (isDurableBinding(binding)) this.#environment.definitions.put(bindingDefinition(this.name, binding));
+    if (isDurableBinding(binding)) this.#changes.put(bindingDefinition(this.name, binding));
     this.touch();
   }
 
@@ -242,9 +268,12 @@ export class VirtualHost implements QueueHost {
   unbind(source: string, to: DestinationName, routingKey: string, args: FieldTable, requester: QueueOwner): void {
     const exchange = this.#exchanges.get(source);
     const known = to.kind === 'queue' ? this.#queues.has(to.name) : this.#exchanges.has(to.name);
-    if (exchange === undefined || !known) return;
-    const binding = exchange.find(this.#destination(to, requester), routingKey, args);
-    if (binding === undefined) return;
+    const binding =
+      known && exchange !== undefined ? exchange.find(this.#destination(to, requester), routingKey, args) : undefined;
+    if (exchange === undefined || binding === undefined) {
+      this.#changes.noteLatest();
+      return;
+    }
     this.#detach(binding);
     if (this.#isOrphaned(exchange)) this.#removeExchanges([exchange]);
   }
@@ -326,7 +355,7 @@ export class VirtualHost implements QueueHost {
     binding.source.remove(binding);
     incomingOf(binding.destination).delete(binding);
     if (isDurableBinding(binding) && binding.source !== this.#defaultExchange) {
-      this.#environment.definitions.remove(bindingDefinition(this.name, binding));
+      this.#changes.remove(bindingDefinition(this.name, binding));
     }
     this.touch();
   }
@@ -342,7 +371,7 @@ export class VirtualHost implements QueueHost {
       this.#exchanges.delete(exchange.name);
       for (const binding of [...exchange.outgoing]) this.#detach(binding);
       this.#unbindDestination(exchange.incoming, going);
-      if (exchange.options.durable) this.#environment.definitions.remove(exchangeDefinition(this.name, exchange));
+      if (exchange.options.durable) this.#changes.remove(exchangeDefinition(this.name, exchange));
       this.touch();
     }
   }
@@ -353,7 +382,7 @@ export class VirtualHost implements QueueHost {
     this.#unbindDestination(queue.bindings, orphans);
     const owner = queue.options.owner;
     if (owner !== undefined) this.#owned.get(owner)?.delete(queue);
-    else if (queue.options.durable) this.#environment.definitions.remove(queueDefinition(this.name, queue));
+    else if (queue.options.durable) this.#changes.remove(queueDefinition(this.name, queue));
     queue.delete();
     this.#removeExchanges(orphans);
     this.touch();

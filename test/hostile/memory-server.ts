@@ -6,6 +6,7 @@ import { Authenticator } from '../../src/auth/authenticator.js';
 import { FULL_PERMISSIONS } from '../../src/auth/permissions.js';
 import { UserStore } from '../../src/auth/user-store.js';
 import { VirtualHostAccess } from '../../src/auth/virtual-host-access.js';
+import { Pager } from '../../src/core/log/pager.js';
 import { SegmentPool } from '../../src/core/log/segment-pool.js';
 import { SharedBodies } from '../../src/core/log/shared-bodies.js';
 import type { QueueOwner } from '../../src/core/queue/queue.js';
@@ -31,7 +32,7 @@ export class MemoryServer {
   readonly alarms = new Alarms();
   readonly lines: LogLine[] = [];
   readonly server: AmqpServer;
-  readonly #users = new UserStore();
+  readonly #users = new UserStore(new MemoryDefinitionStore());
   readonly #host: VirtualHost;
 
   /** `openAccess` makes what a connection sees of its virtual host; a test puts a broken one there. */
@@ -41,12 +42,13 @@ export class MemoryServer {
     const log = createLogger({ logLevel: 'info', logFormat: 'json' }, output);
     const turn = new Turn(clock, (error) => log.error({ err: error }, 'unexpected failure at the end of a turn'));
     const store = new MemoryMessageStore();
+    const [segments, bodies] = [new SegmentPool(), new SharedBodies()];
     this.#users.add('guest', 'guest', []);
     this.#users.setPermissions('guest', '/', FULL_PERMISSIONS);
     let queueIds = 0;
     this.#host = new VirtualHost('/', {
       turn,
-      logs: { clock, segments: new SegmentPool(), bodies: new SharedBodies(), store },
+      logs: { clock, segments, bodies, store, pager: new Pager({ turn, segments, bodies, store }) },
       definitions: new MemoryDefinitionStore(),
       nextQueueId: () => ++queueIds,
     });

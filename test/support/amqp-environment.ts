@@ -12,7 +12,7 @@ import type { AmqpEnvironment, AmqpLimits } from '../../src/session/amqp/environ
 import { serverProperties } from '../../src/session/amqp/handshake.js';
 import { Durability } from '../../src/session/shared/durability.js';
 import { Alarms } from '../../src/session/shared/flow-control.js';
-import { MemoryMessageStore } from '../../src/store/memory-store.js';
+import { MemoryDefinitionStore, MemoryMessageStore } from '../../src/store/memory-store.js';
 import { type CoreEnvironment, coreEnvironment } from './core-environment.js';
 import { MemoryTransport } from './memory-transport.js';
 
@@ -42,7 +42,7 @@ const LIMITS: AmqpLimits = {
 };
 
 /** Hashing takes longer than the rest, so all brokers have the same users. */
-const USERS = new UserStore();
+const USERS = new UserStore(new MemoryDefinitionStore());
 USERS.add(GUEST, GUEST, ['administrator']);
 USERS.setPermissions(GUEST, '/', FULL_PERMISSIONS);
 

@@ -2,6 +2,9 @@
  * The broker the conformance and client tests talk to: the one BROKER_URL names, or one of ours for each test file.
  * Nothing else in those tests may depend on which it is.
  */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 interface RunningBroker {
   readonly amqpUrl: string;
@@ -28,6 +31,13 @@ export async function stopBroker(): Promise<void> {
 async function start(): Promise<RunningBroker> {
   // Imported late, so that the tests run against another broker whatever state ours is in.
   const { startBroker } = await import('../../src/index.js');
+  // On disk, as the command runs: replies and confirms then come when they would.
+  const dataDirectory = await mkdtemp(join(tmpdir(), 'jackalope-test-'));
   // Tests provoke warnings by the hundred.
-  return startBroker({ port: 0, logLevel: 'error' });
+  const broker = await startBroker({ port: 0, dataDirectory, logLevel: 'error' });
+  const close = async (): Promise<void> => {
+    await broker.close();
+    await rm(dataDirectory, { recursive: true });
+  };
+  return { amqpUrl: broker.amqpUrl, close };
 }

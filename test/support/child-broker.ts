@@ -25,7 +25,7 @@ export interface LogLine {
 }
 
 export interface ChildOptions {
-  /** Further options of the command. */
+  /** Further options of the command. Without --data-dir it keeps everything in memory. */
   readonly args?: readonly string[];
   /** Starts it under `ulimit -n`. */
   readonly descriptors?: number;
@@ -45,7 +45,9 @@ export class ChildBroker {
 
   static async start({ args = [], descriptors, heapMegabytes }: ChildOptions = {}): Promise<ChildBroker> {
     const heap = heapMegabytes === undefined ? [] : [`--max-old-space-size=${heapMegabytes}`];
-    const command = [process.execPath, ...heap, SCRIPT, '--amqp-port', '0', '--log-format', 'json', ...args];
+    const store = args.some((argument) => argument.startsWith('--data-dir')) ? [] : ['--memory'];
+    const options = ['--amqp-port', '0', '--log-format', 'json', ...store, ...args];
+    const command = [process.execPath, ...heap, SCRIPT, ...options];
     const limited = ['/bin/sh', '-c', `ulimit -n ${descriptors} && exec "$@"`, 'sh', ...command];
     const [program = '', ...rest] = descriptors === undefined ? command : limited;
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('JACKALOPE_'));

@@ -1,10 +1,12 @@
 /** A virtual host and what it needs, with a clock that the test drives and no disk. */
 
 import type { LogEnvironment } from '../../src/core/log/message-log.js';
+import { Pager } from '../../src/core/log/pager.js';
 import { SegmentPool } from '../../src/core/log/segment-pool.js';
 import { SharedBodies } from '../../src/core/log/shared-bodies.js';
 import type { Definition, DefinitionStore } from '../../src/core/ports/definition-store.js';
 import type { MessageStore } from '../../src/core/ports/message-store.js';
+import type { ScratchStore } from '../../src/core/ports/scratch-store.js';
 import { Turn } from '../../src/core/turn.js';
 import { VirtualHost } from '../../src/core/virtual-host.js';
 import { MemoryMessageStore } from '../../src/store/memory-store.js';
@@ -13,28 +15,38 @@ import { FakeClock } from './fake-clock.js';
 /** Keeps the definitions a restart would find. */
 export class RecordingDefinitions implements DefinitionStore {
   readonly #kept = new Map<string, Definition>();
+  /** Of every change from now on, as a store's open batch. */
+  openBatch = 0;
+  lastCommit = 0;
 
   put(definition: Definition): number {
     this.#kept.set(identityOf(definition), definition);
-    return 0;
+    return this.#changed();
   }
 
   remove(definition: Definition): number {
     if (!this.#kept.delete(identityOf(definition))) throw new Error(`${identityOf(definition)} is not there`);
-    return 0;
+    return this.#changed();
   }
 
   load(): Iterable<Definition> {
     return this.#kept.values();
   }
 
-  /** `exchange:name`, `queue:name` and `binding:source->destination:key`, in order of definition. */
+  /** `kind:name`, for a binding `binding:source->destination:key`, in order of definition. */
   get names(): string[] {
-    return [...this.#kept.values()].map((definition) =>
-      definition.kind === 'binding'
-        ? `binding:${definition.source}->${definition.destination}:${definition.routingKey}`
-        : `${definition.kind}:${definition.name}`,
-    );
+    return [...this.#kept.values()].map((definition) => {
+      if (definition.kind === 'binding') {
+        return `binding:${definition.source}->${definition.destination}:${definition.routingKey}`;
+      }
+      if (definition.kind === 'permission') return `permission:${definition.user}@${definition.virtualHost}`;
+      return `${definition.kind}:${definition.name}`;
+    });
+  }
+
+  #changed(): number {
+    this.lastCommit = this.openBatch;
+    return this.lastCommit;
   }
 }
 
@@ -52,11 +64,15 @@ export interface CoreEnvironment {
 export function coreEnvironment(
   store: MessageStore = new MemoryMessageStore(),
   definitions = new RecordingDefinitions(),
+  scratch?: ScratchStore,
 ): CoreEnvironment {
   const clock = new FakeClock();
   const failures: unknown[] = [];
   const turn = new Turn(clock, (error) => failures.push(error));
-  const logs = { clock, segments: new SegmentPool(), bodies: new SharedBodies(), store };
+  const [segments, bodies] = [new SegmentPool(), new SharedBodies({ store, scratch })];
+  for (const body of store.recoverBodies()) bodies.restore(body);
+  const pager = new Pager({ turn, segments, bodies, store, scratch });
+  const logs = { clock, segments, bodies, store, pager };
   const kept = [...definitions.load()];
   let lastQueueId = Math.max(0, ...kept.map((definition) => (definition.kind === 'queue' ? definition.id : 0)));
   const host = new VirtualHost('/', { turn, logs, definitions, nextQueueId: () => ++lastQueueId });
@@ -65,7 +81,12 @@ export function coreEnvironment(
 }
 
 function identityOf(definition: Definition): string {
+  if (definition.kind === 'permission')
+    return JSON.stringify([definition.kind, definition.user, definition.virtualHost]);
+  if (definition.kind !== 'binding') {
+    const host = 'virtualHost' in definition ? definition.virtualHost : '';
+    return `${definition.kind} ${host} ${definition.name}`;
+  }
   const { arguments: args, ...identity } = definition;
-  if (definition.kind !== 'binding') return `${definition.kind} ${definition.virtualHost} ${definition.name}`;
   return JSON.stringify([identity, args], (_, value) => (typeof value === 'bigint' ? String(value) : value));
 }

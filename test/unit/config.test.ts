@@ -16,6 +16,9 @@ import {
 const DEFAULTS: BrokerOptions = {
   hosts: undefined,
   amqpPort: 5672,
+  dataDirectory: './data',
+  memoryLimit: '40%',
+  diskFreeLimitBytes: 50_000_000,
   logLevel: 'info',
   logFormat: 'pretty',
   defaultUser: 'guest',
@@ -60,13 +63,17 @@ describe('the command line', () => {
   });
 
   it('takes every option, with a space or an equals sign', () => {
-    const argv = ['--host', '::1, localhost', '--amqp-port=0', '--memory', '--log-level', 'debug', '--log-format=json'];
+    const argv = ['--host', '::1, localhost', '--amqp-port=0', '--log-level', 'debug', '--log-format=json'];
+    argv.push('--data-dir', '/var/lib/jackalope', '--memory-limit=512MB', '--disk-free-limit', '1GiB');
     argv.push('--default-user', 'app', '--default-pass', '-s=3,c', '--default-vhost', 'orders');
     argv.push('--loopback-users', 'app,guest', '--max-connections', '5', '--channel-max', '100', '--frame-max', '4096');
     argv.push('--heartbeat', '0', '--max-message-size', '1', '--handshake-timeout', '50');
     expect(run(argv)).toEqual({
       hosts: ['::1', 'localhost'],
       amqpPort: 0,
+      dataDirectory: '/var/lib/jackalope',
+      memoryLimit: 512_000_000,
+      diskFreeLimitBytes: 1_073_741_824,
       logLevel: 'debug',
       logFormat: 'json',
       defaultUser: 'app',
@@ -111,7 +118,13 @@ describe('the command line', () => {
     [['--log-format', 'xml'], "--log-format 'xml' is not valid: give one of pretty, json"],
     [['--default-user', ''], "--default-user '' is not valid: give a name of 1 to 255 bytes"],
     [['--log-level', 'a\nb\x1b'], /^--log-level 'a\?b\?' is not valid: give one of fatal/],
-    [['--data-dir', '/var'], /^--data-dir '\/var' cannot be used yet: durability has not landed/],
+    [['--data-dir', ''], "--data-dir '' is not valid: give the path of a folder"],
+    [['--memory', '--data-dir', 'd'], '--memory and --data-dir exclude each other: leave one out'],
+    [
+      ['--memory-limit', '101%'],
+      "--memory-limit '101%' is not valid: give bytes, a size like 512MB or 2GiB, or a share like 40%",
+    ],
+    [['--disk-free-limit', '40%'], "--disk-free-limit '40%' is not valid: give bytes or a size like 50MB or 1GiB"],
     [['--config', '/nowhere/x.json'], /^--config '\/nowhere\/x.json' cannot be read \(ENOENT\)/],
   ])('refuses %j', (argv, message) => {
     expect(errorOf(() => run(argv))).toEqual(typeof message === 'string' ? message : expect.stringMatching(message));
@@ -129,7 +142,8 @@ describe('the command line', () => {
 describe('the environment', () => {
   it('has a variable for every option', () => {
     const env = { JACKALOPE_AMQP_PORT: '0', JACKALOPE_DEFAULT_PASS: 'x', JACKALOPE_MEMORY: '1', JACKALOPE_HOST: '::' };
-    expect(run([], env)).toEqual({ ...DEFAULTS, amqpPort: 0, defaultPassword: 'x', hosts: ['::'] });
+    const expected = { ...DEFAULTS, dataDirectory: undefined, amqpPort: 0, defaultPassword: 'x', hosts: ['::'] };
+    expect(run([], env)).toEqual(expected);
   });
 
   it('counts an empty variable as absent and leaves other variables alone', () => {
@@ -141,7 +155,7 @@ describe('the environment', () => {
   it('is named in errors', () => {
     const message = "JACKALOPE_AMQP_PORT 'tcp' is not valid: give a whole number from 0 to 65535";
     expect(errorOf(() => run([], { JACKALOPE_AMQP_PORT: 'tcp' }))).toBe(message);
-    expect(errorOf(() => run([], { JACKALOPE_DATA_DIR: '/var' }))).toMatch(/^JACKALOPE_DATA_DIR .* cannot be used yet/);
+    expect(errorOf(() => run([], { JACKALOPE_MEMORY_LIMIT: 'x' }))).toMatch(/^JACKALOPE_MEMORY_LIMIT 'x' is not valid/);
     expect(errorOf(() => run([], { JACKALOPE_DEFAULT_PASS: 's3cret'.repeat(50) }))).not.toContain('s3cret');
   });
 });
@@ -149,7 +163,13 @@ describe('the environment', () => {
 describe('the config file', () => {
   it('has the names of the options as keys, and lists as arrays', () => {
     const path = configFile({ 'amqp-port': 1, host: ['::1', '127.0.0.1'], memory: true, 'loopback-users': [] });
-    const expected = { ...DEFAULTS, amqpPort: 1, hosts: ['::1', '127.0.0.1'], loopbackUsers: [] };
+    const expected = {
+      ...DEFAULTS,
+      dataDirectory: undefined,
+      amqpPort: 1,
+      hosts: ['::1', '127.0.0.1'],
+      loopbackUsers: [],
+    };
     expect(run(['--config', path])).toEqual(expected);
     expect(run([], { JACKALOPE_CONFIG: path })).toEqual(expected);
   });
@@ -169,8 +189,11 @@ describe('the config file', () => {
     [{ 'amqp-port': 'x' }, /^amqp-port in .*broker\.json 'x' is not valid: give a whole number/],
     [{ 'amqp-port': null }, /^amqp-port in .*broker\.json 'object' is not valid: give a whole number/],
     [{ host: [1] }, /^host in .*broker\.json 'object' is not valid: give IP addresses/],
-    [{ memory: false }, /^memory in .*broker\.json 'false' is not valid: give true: durability has not landed/],
-    [{ 'data-dir': '/var' }, /^data-dir in .* cannot be used yet/],
+    [{ memory: 'no' }, /^memory in .*broker\.json 'no' is not valid: give true or false/],
+    [
+      { memory: true, 'data-dir': '/var' },
+      /^memory in .*json and data-dir in .*json exclude each other: leave one out/,
+    ],
     [{ 'default-pass': ['s3cret', 1] }, /^default-pass in .*broker\.json is not valid/],
     ['[]', /must hold one JSON object/],
     ['{"default-pass": "s3cret",, }', /^--config '.*broker\.json' is not valid JSON$/],
@@ -182,14 +205,107 @@ describe('the config file', () => {
   });
 });
 
+describe('where data is kept', () => {
+  it('is the folder data, or what the strongest source says', () => {
+    expect(run([]).dataDirectory).toBe('./data');
+    expect(run(['--memory']).dataDirectory).toBeUndefined();
+    expect(run(['--memory'], { JACKALOPE_DATA_DIR: '/var' }).dataDirectory).toBeUndefined();
+    expect(run(['--data-dir', 'd'], { JACKALOPE_MEMORY: '1' }).dataDirectory).toBe('d');
+    expect(run([], { JACKALOPE_MEMORY: '0', JACKALOPE_DATA_DIR: 'd' }).dataDirectory).toBe('d');
+    expect(run(['--config', configFile({ 'data-dir': 'd' })]).dataDirectory).toBe('d');
+    expect(run(['--config', configFile({ memory: true })]).dataDirectory).toBeUndefined();
+    expect(run(['--config', configFile({ memory: false })]).dataDirectory).toBe('./data');
+  });
+});
+
+describe('a size', () => {
+  it.each([
+    ['0', 0],
+    ['1234', 1234],
+    ['1k', 1000],
+    ['1kB', 1000],
+    ['3KiB', 3072],
+    ['2M', 2_000_000],
+    ['2MB', 2_000_000],
+    ['2Mi', 2_097_152],
+    ['512MiB', 536_870_912],
+    ['1G', 1_000_000_000],
+    ['1gib', 1_073_741_824],
+    ['1TB', 1_000_000_000_000],
+  ])('%s is %i bytes', (text, bytes) => {
+    expect(run(['--disk-free-limit', text]).diskFreeLimitBytes).toBe(bytes);
+    expect(run(['--memory-limit', text]).memoryLimit).toBe(bytes);
+  });
+
+  it.each(['', '-1', '1.5GB', '1 GB', 'GB', '1XB', '1GBs', '999999999TB', '1constructor'])('is not %j', (text) => {
+    expect(errorOf(() => run([`--disk-free-limit=${text}`]))).toContain('is not valid');
+  });
+
+  it.each([
+    ['40%', '40%'],
+    ['0%', '0%'],
+    ['012.50%', '12.5%'],
+    ['100%', '100%'],
+  ])('may be a share of memory: %s', (text, limit) => {
+    expect(run(['--memory-limit', text]).memoryLimit).toBe(limit);
+  });
+});
+
+describe('the subcommands', () => {
+  it('check and backup take the data directory as the broker does', () => {
+    const check = { kind: 'check', directory: './data', compact: false, json: false };
+    expect(commandLineOptions(['check'], {})).toEqual(check);
+    expect(commandLineOptions(['check', '--data-dir=d', '--compact', '--json'], { JACKALOPE_DATA_DIR: 'e' })).toEqual({
+      kind: 'check',
+      directory: 'd',
+      compact: true,
+      json: true,
+    });
+    expect(commandLineOptions(['backup', '--to', 'copy'], { JACKALOPE_DATA_DIR: 'e' })).toEqual({
+      kind: 'backup',
+      directory: 'e',
+      target: 'copy',
+    });
+  });
+
+  it('have a help of their own', () => {
+    const help = (name: string) => commandLineOptions([name, '--help'], {});
+    expect(help('check')).toMatchObject({
+      kind: 'help',
+      text: expect.stringMatching(/^Usage: jackalope check.*--data-dir FOLDER.*--compact.*--json/s),
+    });
+    expect(help('backup')).toMatchObject({
+      kind: 'help',
+      text: expect.stringMatching(/^Usage: jackalope backup.*--data-dir FOLDER.*--to FOLDER/s),
+    });
+  });
+
+  it.each([
+    [['check', '--amqp-port', '1'], 'unknown option --amqp-port; jackalope check --help lists the options'],
+    [['check', '--to', 'd'], 'unknown option --to; jackalope check --help lists the options'],
+    [['check', '--data-dir='], "--data-dir '' is not valid: give the path of a folder"],
+    [['backup'], 'jackalope backup needs --to: give the path of a folder'],
+    [['backup', '--to'], '--to needs a value: give the path of a folder'],
+    [['--memory', 'check'], "unknown option 'check'; jackalope --help lists the options"],
+  ])('refuse %j', (argv, message) => {
+    expect(errorOf(() => commandLineOptions(argv, {}))).toBe(message);
+  });
+});
+
 describe('the options of a program', () => {
   it('are those of the command, but for a quieter log', () => {
-    expect(brokerOptions()).toEqual({ ...DEFAULTS, logLevel: 'warn' });
+    expect(brokerOptions()).toEqual({ ...DEFAULTS, dataDirectory: undefined, logLevel: 'warn' });
     expect(brokerOptions({ port: 0, host: '::1', logLevel: 'silent', heartbeatSeconds: undefined })).toEqual({
       ...DEFAULTS,
+      dataDirectory: undefined,
       amqpPort: 0,
       hosts: ['::1'],
       logLevel: 'silent',
+    });
+    expect(brokerOptions({ dataDirectory: 'd', memoryLimit: '1GB', diskFreeLimitBytes: 7 })).toMatchObject({
+      dataDirectory: 'd',
+      memoryLimit: 1_000_000_000,
+      diskFreeLimitBytes: 7,
     });
     expect(brokerOptions({ host: ['::1', '::'], loopbackUsers: [] })).toMatchObject({
       hosts: ['::1', '::'],
@@ -203,7 +319,7 @@ describe('the options of a program', () => {
     );
     expect(errorOf(() => brokerOptions({ port: 1.5 }))).toMatch(/^option port '1.5' is not valid/);
     expect(errorOf(() => brokerOptions({ amqpPort: 1 } as StartOptions))).toMatch(
-      /^unknown option 'amqpPort'; valid options are host, port, logLevel,/,
+      /^unknown option 'amqpPort'; valid options are host, port, dataDirectory, memoryLimit,/,
     );
   });
 });

@@ -11,8 +11,8 @@ import {
   writeChannelClose,
   writeChannelCloseOk,
 } from '../../../protocol/amqp/methods.gen.js';
+import type { ByteWriter } from '../../../protocol/byte-writer.js';
 import type { VirtualHostAccess } from '../../auth/virtual-host-access.js';
-import type { CommitId } from '../../core/ports/message-store.js';
 import type { PublishOutcome, Queue } from '../../core/queue/queue.js';
 import { TurnPhase, type TurnTask } from '../../core/turn.js';
 import { BrokerError } from '../../errors.js';
@@ -22,17 +22,15 @@ import { ChannelPrefetch } from '../shared/prefetch.js';
 import type { SettlementKind, Transaction } from '../shared/transaction.js';
 import { type AmqpConsumer, GetSource, type ReplyConsumer } from './amqp-consumer.js';
 import type { Publishing } from './content.js';
-import type { AmqpEnvironment } from './environment.js';
 import type { FrameOutput } from './frame-output.js';
 import { dispatchMethod } from './handlers/dispatch.js';
 import type { Capabilities } from './handshake.js';
+import { PendingReplies, type PendingRepliesHost } from './pending-replies.js';
 import { Publisher } from './publisher.js';
 import { type AmqpError, toAmqpError } from './reply-codes.js';
 
 /** What a channel needs of its connection. */
-export interface ChannelHost {
-  readonly environment: AmqpEnvironment;
-  readonly output: FrameOutput;
+export interface ChannelHost extends PendingRepliesHost {
   readonly access: VirtualHostAccess;
   readonly capabilities: Capabilities;
   /** Closes the whole connection. */
@@ -54,6 +52,7 @@ export class Channel implements ConfirmSink, SettlementSink, TurnTask, Publishin
   readonly prefetch = new ChannelPrefetch();
   readonly consumers = new Map<string, AmqpConsumer>();
   readonly publisher: Publisher;
+  readonly replies: PendingReplies;
   replyConsumer: ReplyConsumer | undefined;
   transaction: Transaction | undefined;
   /** What an empty queue name stands for. */
@@ -63,8 +62,6 @@ export class Channel implements ConfirmSink, SettlementSink, TurnTask, Publishin
   deferred = false;
   readonly #assembler: CommandAssembler;
   #confirms: ConfirmTracker | undefined;
-  /** tx.commit-ok that waits for the disk. */
-  #pendingReply: { readonly commit: CommitId; readonly write: () => void } | undefined;
   #deliveryTag = 0;
   /** How `settle` treats what the ledger gives it. */
   #settlement: SettlementKind = 'ack';
@@ -76,6 +73,7 @@ export class Channel implements ConfirmSink, SettlementSink, TurnTask, Publishin
     this.host = host;
     this.access = host.access;
     this.output = host.output;
+    this.replies = new PendingReplies(number, host);
     this.publisher = new Publisher(this, maxMessageSizeBytes);
     this.#assembler = new CommandAssembler(maxMessageSizeBytes);
   }
@@ -84,6 +82,7 @@ export class Channel implements ConfirmSink, SettlementSink, TurnTask, Publishin
 
   /** Throws FrameError for frames out of sequence, also while closing. */
   onFrame(type: number, bytes: Uint8Array, start: number, end: number): void {
+    if (this.replies.waiting && this.replies.hold(type, bytes, start, end)) return;
     const assembler = this.#assembler;
     if (!assembler.accept(type, bytes, start, end)) return;
     const id = assembler.methodId;
@@ -101,7 +100,7 @@ export class Channel implements ConfirmSink, SettlementSink, TurnTask, Publishin
     bodyStart: number,
     bodyEnd: number,
   ): boolean {
-    if (this.state !== 'open' || this.#assembler.isAssembling || this.#pendingReply !== undefined) return false;
+    if (this.state !== 'open' || this.#assembler.isAssembling || this.replies.waiting) return false;
     const size = bodyEnd - bodyStart;
     try {
       this.publisher.publish(
@@ -160,7 +159,7 @@ export class Channel implements ConfirmSink, SettlementSink, TurnTask, Publishin
   }
 
   #refuseDuringCommit(): void {
-    if (this.#pendingReply === undefined || this.state !== 'open') return;
+    if (!this.replies.refusing || this.state !== 'open') return;
     throw new BrokerError('channel-error', "unexpected command while processing 'tx.commit'");
   }
 
@@ -169,10 +168,15 @@ export class Channel implements ConfirmSink, SettlementSink, TurnTask, Publishin
   /** Closes the channel or the connection, as the error demands. `method`: the ids of the method that failed. */
   fail(error: unknown, method: number): void {
     const answer = toAmqpError(error, method);
+    if (!this.replies.failInTurn(() => this.#closeFor(answer))) this.#closeFor(answer);
+  }
+
+  #closeFor(answer: AmqpError): void {
     if (answer.hard) {
       this.host.failConnection(answer);
       return;
     }
+    if (this.state !== 'open') return;
     this.host.channelFailed(this, answer);
     this.release();
     this.state = 'closing';
@@ -269,6 +273,11 @@ export class Channel implements ConfirmSink, SettlementSink, TurnTask, Publishin
     for (const consumer of this.consumers.values()) consumer.queue.wake();
   }
 
+  /** Where to write the reply to a change of definitions; `replies.end` must follow. */
+  beginReply(): ByteWriter {
+    return this.replies.begin(this.access.takeCommit());
+  }
+
   /** Looks a queue name up as the spec has it: '' is the last one declared on this channel. */
   queueName(name: string): string {
     if (name !== '') return name;
@@ -314,22 +323,6 @@ export class Channel implements ConfirmSink, SettlementSink, TurnTask, Publishin
   runInTurn(): void {
     const { durability } = this.host.environment;
     if (this.#confirms?.flush(durability.durableCommit, this) === true) durability.wakeNext(this);
-    const reply = this.#pendingReply;
-    if (reply === undefined || this.state !== 'open') return;
-    this.#pendingReply = undefined;
-    this.replyWhenDurable(reply.commit, reply.write);
-  }
-
-  /** Writes a reply once `commit` is durable; meanwhile the channel takes no other command. */
-  replyWhenDurable(commit: CommitId, write: () => void): void {
-    const { durability } = this.host.environment;
-    if (commit > durability.durableCommit) {
-      this.#pendingReply = { commit, write };
-      durability.wakeNext(this);
-      return;
-    }
-    write();
-    this.output.touch();
   }
 
   confirm(number: number, multiple: boolean): void {

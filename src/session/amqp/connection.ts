@@ -31,6 +31,7 @@ import { attempt, ChannelTable } from './channel-table.js';
 import type { AmqpEnvironment } from './environment.js';
 import { FrameOutput } from './frame-output.js';
 import { type Capabilities, Handshake, LoginRefusal, SilentRefusal } from './handshake.js';
+import { HeldInput } from './held-input.js';
 import { PROTOCOL_HEADER, ProtocolHeader } from './protocol-header.js';
 import { type GateReason, ReadGate } from './read-gate.js';
 import { type AmqpError, toAmqpError } from './reply-codes.js';
@@ -56,6 +57,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   deferred = false;
   readonly environment: AmqpEnvironment;
   readonly output: FrameOutput;
+  readonly held: HeldInput;
   readonly #transport: Transport;
   readonly #onGone: (connection: AmqpConnection) => void;
   readonly #handshake: Handshake;
@@ -64,11 +66,20 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   readonly #header = new ProtocolHeader();
   readonly #gate: ReadGate;
   readonly #onAlarm = (): void => this.#alarmChanged();
+  readonly #afterBacklog: TurnTask = {
+    deferred: false,
+    runInTurn: () => {
+      if (this.environment.durability.congested) this.environment.durability.wakeNext(this.#afterBacklog);
+      else this.#openGate('backlog');
+    },
+  };
   #state: State = 'header';
   #log: Logger;
   #timer: Timer | undefined;
   /** Where the next frame begins is not known any more. */
   #framingLost = false;
+  /** The client has closed the connection behind frames that are still held. */
+  #closeWaits = false;
   #methods = 0;
 
   constructor(transport: Transport, environment: AmqpEnvironment, onGone: (connection: AmqpConnection) => void) {
@@ -79,7 +90,12 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     this.output = new FrameOutput(transport, environment.turn);
     this.#handshake = new Handshake(environment, this.output, transport.remoteAddress);
     this.#parser = new FrameParser(this, HANDSHAKE_FRAME_BYTES);
-    this.#gate = new ReadGate(this.#parser, transport);
+    this.#gate = new ReadGate(this.#parser, transport, () => this.held.continue());
+    this.held = new HeldInput(
+      this.#gate,
+      () => this.#openGate('commit'),
+      () => this.#nothingHeld(),
+    );
     this.#timer = environment.clock.after(environment.limits.handshakeTimeoutMs, () => this.#handshakeLate());
   }
 
@@ -177,6 +193,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
       bodyEnd,
     );
     if (taken && this.environment.alarms.active) this.#block();
+    if (this.environment.durability.congested) this.#waitForDisk();
     if (this.output.overflowing) this.#holdBack();
     return taken;
   }
@@ -232,7 +249,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   }
 
   get readingPaused(): boolean {
-    return this.#gate.isClosedFor('alarm');
+    return (['alarm', 'commit', 'backlog'] as const).some((reason) => this.#gate.isClosedFor(reason));
   }
 
   sendHeartbeat(): void {
@@ -332,6 +349,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     }
     channel.onFrame(type, bytes, start, end);
     if (type !== FrameType.method && this.environment.alarms.active) this.#block();
+    if (type !== FrameType.method && this.environment.durability.congested) this.#waitForDisk();
   }
 
   #openChannel(type: number, number: number, bytes: Uint8Array, start: number, end: number): void {
@@ -358,6 +376,10 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   // --- closing
 
   #closeByClient(): void {
+    if (!this.held.isEmpty) {
+      this.#closeWaits = true;
+      return;
+    }
     const wasRunning = this.#state === 'running';
     this.#releaseAll();
     this.#state = 'lingering';
@@ -366,6 +388,10 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     this.output.flush();
     this.#openGate();
     this.#linger();
+  }
+
+  #nothingHeld(): void {
+    if (this.#closeWaits && this.#state === 'running') this.#closeByClient();
   }
 
   /** After a framing error nothing but the peer's close-ok is of interest. */
@@ -415,6 +441,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   }
 
   #releaseAll(): void {
+    this.held.drop();
     this.#channels.releaseAll(this.#log);
     attempt(() => this.#handshake.access?.releaseExclusiveQueues(), this.#log);
   }
@@ -429,6 +456,13 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     if (!this.capabilities.connectionBlocked) return;
     writeConnectionBlocked(this.output.writer, 0, reason);
     this.output.touch();
+  }
+
+  /** More is published than the disk takes: what comes next is left in the socket until the disk has caught up. */
+  #waitForDisk(): void {
+    if (this.#gate.isClosedFor('backlog') || this.#state !== 'running') return;
+    this.#gate.close('backlog');
+    this.environment.durability.wakeNext(this.#afterBacklog);
   }
 
   #alarmChanged(): void {

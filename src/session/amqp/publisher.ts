@@ -93,6 +93,7 @@ export class Publisher {
     const outcome = this.#outcome;
     outcome.reset();
     access.deliver(targets, source, outcome);
+    if (outcome.commit !== 0) channel.host.environment.durability.published(outcome.commit, bodyEnd - bodyStart);
     // The return goes out before the confirm of the same message: clients rely on the order.
     if (route.mandatory && !outcome.routed) this.returnMessage(source);
     channel.confirmPublish(outcome);

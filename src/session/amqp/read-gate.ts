@@ -5,34 +5,48 @@
 import type { FrameParser } from '../../../protocol/amqp/frame-parser.js';
 import type { Transport } from '../../net/transport.js';
 
-/** `alarm`: resources run low; `overflow`: the peer does not read our answers; `turn`: it is the turn of others. */
-export type GateReason = 'alarm' | 'overflow' | 'turn';
+/**
+ * `alarm`: resources run low; `overflow`: the peer does not read our answers; `turn`: it is the turn of others;
+ * `commit`: too much waits for replies that wait for the disk; `backlog`: too much that was published does.
+ */
+export type GateReason = 'alarm' | 'overflow' | 'turn' | 'commit' | 'backlog';
 
 export class ReadGate {
   readonly #parser: FrameParser;
   readonly #transport: Transport;
+  readonly #beforeReading: () => void;
   readonly #reasons = new Set<GateReason>();
+  #suspended = false;
 
-  constructor(parser: FrameParser, transport: Transport) {
+  /** `beforeReading` runs first when the gate opens, and may close it again. */
+  constructor(parser: FrameParser, transport: Transport, beforeReading: () => void) {
     this.#parser = parser;
     this.#transport = transport;
+    this.#beforeReading = beforeReading;
   }
 
   isClosedFor(reason: GateReason): boolean {
     return this.#reasons.has(reason);
   }
 
+  isClosedForOtherThan(reason: GateReason): boolean {
+    return this.#reasons.size > (this.#reasons.has(reason) ? 1 : 0);
+  }
+
   close(reason: GateReason): void {
-    if (this.#reasons.size === 0) {
-      this.#parser.suspend();
-      this.#transport.pauseReading();
-    }
     this.#reasons.add(reason);
+    if (this.#suspended) return;
+    this.#suspended = true;
+    this.#parser.suspend();
+    this.#transport.pauseReading();
   }
 
   /** Throws what the sink throws for the frames that were held. */
   open(reason: GateReason): void {
-    if (!this.#reasons.delete(reason) || this.#reasons.size > 0) return;
+    if (!this.#reasons.delete(reason)) return;
+    if (!this.isClosedForOtherThan('commit')) this.#beforeReading();
+    if (this.#reasons.size > 0 || !this.#suspended) return;
+    this.#suspended = false;
     this.#transport.resumeReading();
     this.#parser.resume();
   }

@@ -2,18 +2,27 @@
  * Wakes what waits for a commit to reach the disk: confirms, replies to tx.commit. One listener on the store for all
  * sessions; a task that still waits afterwards asks again.
  */
-import type { MessageStore } from '../../core/ports/message-store.js';
+import type { CommitId, MessageStore } from '../../core/ports/message-store.js';
 import { type Turn, TurnPhase, type TurnTask } from '../../core/turn.js';
 
+/** So many bytes may wait for the disk; then publishers are read no further until some of them are there. */
+const MOST_OUTSTANDING_BYTES = 64 * 1024 * 1024;
+
 export class Durability {
+  /** More is published than the disk takes. */
+  congested = false;
   readonly #store: MessageStore;
   readonly #turn: Turn;
   #waiting = new Set<TurnTask>();
+  /** The batch that was published to last, what went into it, and what went into the one before and is not durable. */
+  #batch: CommitId = 0;
+  #batchBytes = 0;
+  #earlierBytes = 0;
 
   constructor(store: MessageStore, turn: Turn) {
     this.#store = store;
     this.#turn = turn;
-    store.onDurable(() => this.#wake());
+    store.onDurable((upTo) => this.#durable(upTo));
   }
 
   get durableCommit(): number {
@@ -25,7 +34,22 @@ export class Durability {
     this.#waiting.add(task);
   }
 
-  #wake(): void {
+  /** So many bytes of messages wait for `commit`. */
+  published(commit: CommitId, bytes: number): void {
+    if (commit !== this.#batch) {
+      this.#earlierBytes = this.#batch > this.durableCommit ? this.#earlierBytes + this.#batchBytes : 0;
+      this.#batch = commit;
+      this.#batchBytes = 0;
+    }
+    this.#batchBytes += bytes;
+    if (this.#batchBytes + this.#earlierBytes > MOST_OUTSTANDING_BYTES) this.congested = true;
+  }
+
+  #durable(upTo: CommitId): void {
+    // One batch is on its way at a time: what is durable is everything before the open one.
+    this.#earlierBytes = 0;
+    if (this.#batch <= upTo) this.#batchBytes = 0;
+    this.congested = this.#batchBytes > MOST_OUTSTANDING_BYTES;
     const waiting = this.#waiting;
     this.#waiting = new Set();
     for (const task of waiting) this.#turn.defer(TurnPhase.Confirm, task);

@@ -60,6 +60,8 @@ export class Transaction {
     }
     for (const { kind, source, position, tag } of this.#settlements) {
       target.applySettlement(kind, source, position, tag);
+      // What is acknowledged is promised as much as what is published.
+      outcome.commit = Math.max(outcome.commit, source.queue.pendingCommit);
     }
     this.#clear();
     return outcome;

@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { Authenticator, isLoopback } from '../../../src/auth/authenticator.js';
 import { UserStore } from '../../../src/auth/user-store.js';
+import { MemoryDefinitionStore } from '../../../src/store/memory-store.js';
 
 const LOCAL = '127.0.0.1';
 const REMOTE = '192.0.2.7';
 
 function authenticator(loopbackUsers: readonly string[] = []): Authenticator {
-  const users = new UserStore();
+  const users = new UserStore(new MemoryDefinitionStore());
   users.add('guest', 'guest', []);
   users.add('mary', 'sécret', ['administrator']);
   return new Authenticator(users, loopbackUsers, { name: 'guest', password: Buffer.from('guest') });

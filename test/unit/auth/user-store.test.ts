@@ -2,6 +2,8 @@ import { randomBytes, timingSafeEqual } from 'node:crypto';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { FULL_PERMISSIONS } from '../../../src/auth/permissions.js';
 import { UserStore } from '../../../src/auth/user-store.js';
+import type { Definition } from '../../../src/core/ports/definition-store.js';
+import { RecordingDefinitions } from '../../support/core-environment.js';
 
 vi.mock(import('node:crypto'), async (importOriginal) => {
   const real = await importOriginal();
@@ -15,11 +17,13 @@ vi.mock(import('node:crypto'), async (importOriginal) => {
 const compare = vi.mocked(timingSafeEqual);
 const salt = vi.mocked(randomBytes as (size: number) => Buffer);
 
+let definitions: RecordingDefinitions;
 let users: UserStore;
 
 beforeEach(() => {
   compare.mockClear();
-  users = new UserStore();
+  definitions = new RecordingDefinitions();
+  users = new UserStore(definitions);
   users.add('mary', 'sécret', ['administrator']);
 });
 
@@ -121,6 +125,76 @@ describe('a user', () => {
   it('must be there to be given permissions, not to lose them', () => {
     expect(() => users.setPermissions('joe', '/', FULL_PERMISSIONS)).toThrow("no user 'joe'");
     expect(() => users.clearPermissions('joe', '/')).not.toThrow();
+  });
+});
+
+describe('what is kept of users', () => {
+  const kept = (): Definition[] => [...definitions.load()];
+  const restarted = (): UserStore => {
+    const store = new UserStore(definitions);
+    store.restore(kept());
+    return store;
+  };
+
+  it('is their tags and a hash, never the password', () => {
+    expect(kept()).toEqual([
+      { kind: 'user', name: 'mary', tags: ['administrator'], passwordHash: storedHash('mary', 'x') },
+    ]);
+    expect(JSON.stringify(kept())).not.toContain('sécret');
+  });
+
+  it('is what they may do', () => {
+    users.setPermissions('mary', '/', { configure: 'a', write: 'b', read: 'c' });
+    users.setPermissions('mary', '/', { configure: '', write: 'b', read: 'c' });
+    users.setPermissions('mary', 'other', FULL_PERMISSIONS);
+    expect(kept().slice(1)).toEqual([
+      { kind: 'permission', user: 'mary', virtualHost: '/', configure: '', write: 'b', read: 'c' },
+      { kind: 'permission', user: 'mary', virtualHost: 'other', configure: '.*', write: '.*', read: '.*' },
+    ]);
+    users.clearPermissions('mary', '/');
+    users.clearPermissions('mary', 'missing');
+    expect(definitions.names).toEqual(['user:mary', 'permission:mary@other']);
+  });
+
+  it('is nothing of permissions that were refused', () => {
+    expect(() => users.setPermissions('mary', '/', { configure: '(', write: '', read: '' })).toThrow(SyntaxError);
+    expect(() => users.setPermissions('joe', '/', FULL_PERMISSIONS)).toThrow();
+    expect(definitions.names).toEqual(['user:mary']);
+  });
+
+  it('goes with them', () => {
+    users.setPermissions('mary', '/', FULL_PERMISSIONS);
+    users.setPermissions('mary', 'other', FULL_PERMISSIONS);
+    users.add('joe', 'x', []);
+    const before = users.epoch;
+    users.remove('mary');
+    users.remove('mary');
+    expect(definitions.names).toEqual(['user:joe']);
+    expect([users.find('mary'), users.permissions('mary', '/'), users.size]).toEqual([undefined, undefined, 1]);
+    expect(users.epoch).toBeGreaterThan(before);
+  });
+
+  it('is replaced when one is added again, without the permissions', () => {
+    users.setPermissions('mary', '/', FULL_PERMISSIONS);
+    users.add('mary', 'other', []);
+    expect(kept()).toEqual([{ kind: 'user', name: 'mary', tags: [], passwordHash: storedHash('mary', 'x') }]);
+  });
+
+  it('comes back after a restart, in whatever order it was kept', () => {
+    users.setPermissions('mary', '/', { configure: '', write: '^q', read: '' });
+    const store = new UserStore(definitions);
+    store.restore([...kept().reverse(), { kind: 'virtual-host', name: '/' }]);
+    expect(store.verify('mary', Buffer.from('sécret'))).toMatchObject({ name: 'mary', tags: ['administrator'] });
+    expect(store.verify('mary', Buffer.from('secret'))).toBeUndefined();
+    expect(store.permissions('mary', '/')?.allows('write', 'q')).toBe(true);
+    expect([store.permissions('mary', 'other'), store.size]).toEqual([undefined, 1]);
+    expect(definitions.names).toHaveLength(2);
+  });
+
+  it('may be a user whom no password lets in', () => {
+    definitions.put({ kind: 'user', name: 'nobody', tags: [], passwordHash: undefined });
+    const store = restarted();
+    expect([store.find('nobody')?.name, store.verify('nobody', Buffer.from('x'))]).toEqual(['nobody', undefined]);
   });
 });
 

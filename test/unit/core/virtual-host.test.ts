@@ -442,6 +442,84 @@ describe('what is kept of the topology', () => {
   });
 });
 
+describe('the commit of what changed', () => {
+  /** All that `hostWithShortcuts` offers, with the commits of definitions. */
+  function committing() {
+    const shortcuts = hostWithShortcuts();
+    const { host, definitions } = shortcuts;
+    /** The commit of what an action changes in a batch of its own. */
+    const commitOf = (batch: number, action: () => unknown): number => {
+      definitions.openBatch = batch;
+      action();
+      return host.takeCommit();
+    };
+    return { ...shortcuts, commitOf };
+  }
+
+  it('is that of the batch it was put into, and is told once', () => {
+    const { host, queue, exchange, bind, unbind, commitOf } = committing();
+    expect(host.takeCommit()).toBe(0);
+    expect(commitOf(1, () => queue('q', { durable: true }))).toBe(1);
+    expect(host.takeCommit()).toBe(0);
+    expect(commitOf(2, () => exchange('x', { durable: true, autoDelete: true }))).toBe(2);
+    expect(commitOf(3, () => bind('x', 'q', 'a'))).toBe(3);
+    expect(commitOf(4, () => bind('x', 'q', 'b'))).toBe(4);
+    expect(commitOf(5, () => unbind('x', 'q', 'a'))).toBe(5);
+    expect(commitOf(6, () => host.deleteQueue('q', OWNER, false, false))).toBe(6);
+    expect(host.findExchange('x')).toBeUndefined();
+    expect(commitOf(7, () => exchange('y', { durable: true }))).toBe(7);
+    expect(commitOf(8, () => host.deleteExchange('y', false))).toBe(8);
+  });
+
+  it('is the highest of several', () => {
+    const { host, definitions, queue } = committing();
+    for (const batch of [1, 2]) {
+      definitions.openBatch = batch;
+      queue(`q${batch}`, { durable: true });
+    }
+    queue('t');
+    expect(host.takeCommit()).toBe(2);
+  });
+
+  it('is 0 for what is not kept', () => {
+    const { host, queue, exchange, bind, unbind, commitOf } = committing();
+    queue('dq', { durable: true });
+    host.takeCommit();
+    const idle: (() => unknown)[] = [
+      () => queue('tq'),
+      () => queue('tq'),
+      () => queue('mine', { durable: true, owner: OWNER }),
+      () => queue('mine', { durable: true, owner: OWNER }),
+      () => exchange('tx'),
+      () => bind('tx', 'dq'),
+      () => bind('tx', 'dq'),
+      () => unbind('tx', 'dq'),
+      () => host.queue('dq', OWNER),
+      () => host.deleteQueue('tq', OWNER, false, false),
+      () => host.deleteExchange('tx', false),
+      () => host.releaseOwner(OWNER),
+    ];
+    for (const action of idle) expect(commitOf(9, action)).toBe(0);
+  });
+
+  it('is that of whoever changed something last, for what is so already', () => {
+    const { host, queue, exchange, bind, unbind, commitOf } = committing();
+    commitOf(1, () => queue('q', { durable: true }));
+    commitOf(2, () => exchange('x', { durable: true }));
+    commitOf(3, () => bind('x', 'q'));
+    const same: (() => unknown)[] = [
+      () => queue('q', { durable: true }),
+      () => exchange('x', { durable: true }),
+      () => bind('x', 'q'),
+      () => unbind('x', 'q', 'other'),
+      () => host.deleteQueue('missing', OWNER, false, false),
+      () => host.deleteExchange('missing', false),
+      () => host.unbind('missing', { kind: 'queue', name: 'q' }, '', EMPTY_TABLE, OWNER),
+    ];
+    for (const action of same) expect(commitOf(9, action)).toBe(3);
+  });
+});
+
 describe('delivering', () => {
   it('stores a large body once for all queues, and a small one in each', () => {
     const { logs, queue, publish, bind } = hostWithShortcuts();

@@ -31,30 +31,30 @@ function exchangeDeclare(channel: Channel, reader: ByteReader): void {
     channel.access.declareExchange(method.exchange, method.type, { durable, autoDelete, internal, arguments: args });
   }
   if (method.noWait) return;
-  writeExchangeDeclareOk(channel.output.writer, channel.number);
-  channel.output.touch();
+  writeExchangeDeclareOk(channel.beginReply(), channel.number);
+  channel.replies.end();
 }
 
 function exchangeDelete(channel: Channel, reader: ByteReader): void {
   const { exchange, ifUnused, noWait } = decodeExchangeDelete(reader);
   channel.access.deleteExchange(exchange, ifUnused);
   if (noWait) return;
-  writeExchangeDeleteOk(channel.output.writer, channel.number);
-  channel.output.touch();
+  writeExchangeDeleteOk(channel.beginReply(), channel.number);
+  channel.replies.end();
 }
 
 function exchangeBind(channel: Channel, reader: ByteReader): void {
   const { destination, source, routingKey, noWait, arguments: args } = decodeExchangeBind(reader);
   channel.access.bind(source, { kind: 'exchange', name: destination }, routingKey, args);
   if (noWait) return;
-  writeExchangeBindOk(channel.output.writer, channel.number);
-  channel.output.touch();
+  writeExchangeBindOk(channel.beginReply(), channel.number);
+  channel.replies.end();
 }
 
 function exchangeUnbind(channel: Channel, reader: ByteReader): void {
   const { destination, source, routingKey, noWait, arguments: args } = decodeExchangeUnbind(reader);
   channel.access.unbind(source, { kind: 'exchange', name: destination }, routingKey, args);
   if (noWait) return;
-  writeExchangeUnbindOk(channel.output.writer, channel.number);
-  channel.output.touch();
+  writeExchangeUnbindOk(channel.beginReply(), channel.number);
+  channel.replies.end();
 }

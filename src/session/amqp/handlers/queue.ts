@@ -39,8 +39,8 @@ function queueDeclare(channel: Channel, reader: ByteReader): void {
   const method = decodeQueueDeclare(reader);
   const { name, readyCount, consumerCount } = declare(channel, method);
   if (method.noWait) return;
-  writeQueueDeclareOk(channel.output.writer, channel.number, name, readyCount, consumerCount);
-  channel.output.touch();
+  writeQueueDeclareOk(channel.beginReply(), channel.number, name, readyCount, consumerCount);
+  channel.replies.end();
 }
 
 function declare(channel: Channel, method: QueueDeclare): Declared {
@@ -65,16 +65,16 @@ function queueBind(channel: Channel, reader: ByteReader): void {
   const name = channel.queueName(queue);
   channel.access.bind(exchange, { kind: 'queue', name }, keyFor(queue, routingKey, name), args);
   if (noWait) return;
-  writeQueueBindOk(channel.output.writer, channel.number);
-  channel.output.touch();
+  writeQueueBindOk(channel.beginReply(), channel.number);
+  channel.replies.end();
 }
 
 function queueUnbind(channel: Channel, reader: ByteReader): void {
   const { queue, exchange, routingKey, arguments: args } = decodeQueueUnbind(reader);
   const name = channel.queueName(queue);
   channel.access.unbind(exchange, { kind: 'queue', name }, keyFor(queue, routingKey, name), args);
-  writeQueueUnbindOk(channel.output.writer, channel.number);
-  channel.output.touch();
+  writeQueueUnbindOk(channel.beginReply(), channel.number);
+  channel.replies.end();
 }
 
 /** With neither queue nor key given, the last declared queue's name is the key too. */
@@ -94,6 +94,6 @@ function queueDelete(channel: Channel, reader: ByteReader): void {
   const { queue, ifUnused, ifEmpty, noWait } = decodeQueueDelete(reader);
   const deleted = channel.access.deleteQueue(channel.queueName(queue), ifUnused, ifEmpty);
   if (noWait) return;
-  writeQueueDeleteOk(channel.output.writer, channel.number, deleted);
-  channel.output.touch();
+  writeQueueDeleteOk(channel.beginReply(), channel.number, deleted);
+  channel.replies.end();
 }

@@ -34,7 +34,8 @@ function txCommit(channel: Channel): void {
   });
   channel.prefetchFreed();
   if (outcome.rejected) throw new BrokerError('precondition-failed', 'partial tx completion');
-  channel.replyWhenDurable(outcome.commit, () => writeTxCommitOk(channel.output.writer, channel.number));
+  writeTxCommitOk(channel.replies.begin(outcome.commit), channel.number);
+  channel.replies.endCommit();
 }
 
 function txRollback(channel: Channel): void {

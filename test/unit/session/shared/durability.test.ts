@@ -50,4 +50,22 @@ describe('who waits for the disk', () => {
       expect(task.woken).toBe(batch);
     }
   });
+
+  it('is congested while more than 64 MiB wait, counting the batch on its way and the one that fills', () => {
+    const { store, durability } = durabilityOf();
+    const megabytes = (count: number): number => count * 1024 * 1024;
+    durability.published(1, megabytes(40));
+    durability.published(2, megabytes(24));
+    expect(durability.congested).toBe(false);
+    durability.published(2, 1);
+    expect(durability.congested).toBe(true);
+    store.makeDurable(1);
+    expect(durability.congested).toBe(false);
+    durability.published(2, megabytes(41));
+    expect(durability.congested).toBe(true);
+    store.makeDurable(2);
+    expect(durability.congested).toBe(false);
+    durability.published(3, megabytes(64));
+    expect(durability.congested).toBe(false);
+  });
 });

@@ -6,7 +6,11 @@ import { digest, sourceOf } from '../../../support/messages.js';
 
 const QUEUE_A = { name: 'a' } as unknown as MessageTarget;
 const QUEUE_B = { name: 'b' } as unknown as MessageTarget;
-const SOURCE = {} as DeliverySource;
+const SOURCE = sourceWaitingFor(0);
+
+function sourceWaitingFor(pendingCommit: number): DeliverySource {
+  return { queue: { pendingCommit } } as unknown as DeliverySource;
+}
 
 /** Notes what takes effect, in order. */
 class Effects implements TransactionTarget {
@@ -89,6 +93,10 @@ describe('a transaction', () => {
     for (const body of ['a', 'b', 'c']) transaction.publish([QUEUE_A], sourceOf({ body }), false);
     expect(transaction.commit(effects)).toMatchObject({ commit: 9, rejected: false });
     expect(transaction.commit(effects)).toMatchObject({ commit: 0, rejected: false });
+    transaction.publish([QUEUE_A], sourceOf({}), false);
+    transaction.settle('ack', sourceWaitingFor(7), 1, 1);
+    transaction.settle('ack', sourceWaitingFor(0), 2, 2);
+    expect(transaction.commit(effects)).toMatchObject({ commit: 7 });
     effects.rejects = true;
     transaction.publish([QUEUE_A], sourceOf({}), false);
     expect(transaction.commit(effects)).toMatchObject({ rejected: true });
