@@ -1,10 +1,11 @@
 #!/usr/bin/env node
 /**
  * The command: reads its options, starts a broker, says where it listens, and stops it on a signal.
- * Exit codes: 0 stopped as asked, 1 could not start or stop, 2 wrong options.
+ * Exit codes: 0 stopped as asked, 1 could not start or stop, or a check found problems, 2 wrong options.
  */
 import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
+import { resolve } from 'node:path';
 import { type Broker, runBroker } from '../src/broker.js';
 import { SystemClock } from '../src/clock.js';
 import {
@@ -16,6 +17,7 @@ import {
   restrictedToLoopback,
 } from '../src/config.js';
 import { createLogger, type LogDestination, type Logger, standardOutput } from '../src/logger.js';
+import { backup, type CheckRequest, check } from './maintenance.js';
 
 /** How often a broker that npm started looks whether its parent is still there. */
 const PARENT_LOOK_MS = 250;
@@ -30,6 +32,12 @@ switch (commandLine.kind) {
     break;
   case 'version':
     output.write(`${version()}\n`);
+    break;
+  case 'check':
+    await runCheck(commandLine);
+    break;
+  case 'backup':
+    await runBackup(commandLine.directory, commandLine.target);
     break;
   case 'run':
     await run(commandLine.options, createLogger(commandLine.options, output), output);
@@ -51,6 +59,26 @@ async function run(options: BrokerOptions, log: Logger, out: LogDestination): Pr
   try {
     const broker = await starting;
     announce(broker, options, log, out);
+    void broker.failed.then((error) => fail(1, `the storage has failed for good: ${error.message}`));
+  } catch (error) {
+    fail(1, startFailure(error));
+  }
+}
+
+async function runCheck(request: CheckRequest): Promise<void> {
+  try {
+    const [text, exitCode] = await check(request, writer());
+    output.write(text);
+    process.exitCode = exitCode;
+  } catch (error) {
+    fail(1, startFailure(error));
+  }
+}
+
+async function runBackup(directory: string, target: string): Promise<void> {
+  try {
+    await backup(directory, target, writer());
+    output.write(`copied ${resolve(directory)} to ${resolve(target)}\n`);
   } catch (error) {
     fail(1, startFailure(error));
   }
@@ -61,9 +89,9 @@ function announce(broker: Broker, options: BrokerOptions, log: Logger, out: LogD
   // Only the password that everybody knows may stand on a screen and in a log.
   if (options.defaultPassword !== WELL_KNOWN_PASSWORD) url.password = '***';
   if (options.logFormat === 'json') {
-    log.info({ version: version(), url: url.href, store: 'memory' }, 'Jackalope');
+    log.info({ version: version(), url: url.href, ...storeFields(options) }, 'Jackalope');
   } else if (options.logLevel !== 'silent') {
-    out.write(banner(url.href));
+    out.write(banner(url.href, options));
   }
   if (isOpenToAnybody(options)) {
     log.warn({ user: options.defaultUser }, 'other machines can log in with the well-known password');
@@ -76,14 +104,22 @@ function isOpenToAnybody(options: BrokerOptions): boolean {
   return remote && options.defaultPassword === WELL_KNOWN_PASSWORD;
 }
 
-function banner(url: string): string {
+function storeFields({ dataDirectory }: BrokerOptions): Readonly<Record<string, string>> {
+  return dataDirectory === undefined ? { store: 'memory' } : { store: 'disk', dataDirectory: resolve(dataDirectory) };
+}
+
+function banner(url: string, { dataDirectory }: BrokerOptions): string {
+  const where =
+    dataDirectory === undefined
+      ? 'Everything is kept in memory only: it is gone when the broker stops.'
+      : `Durable queues and persistent messages are kept in ${resolve(dataDirectory)}`;
   return `
   Jackalope ${version()}
 
   ${url}
   Paste this URL into any RabbitMQ client (AMQP 0-9-1).
 
-  Messages are kept in memory only, for now: they are gone when the broker stops.
+  ${where}
 
 `;
 }
@@ -121,6 +157,8 @@ function onParentGone(callback: () => void): void {
 /** One line for what a user can mend, the stack for what only a developer can. */
 function startFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
+  // Those of the data directory, and of a file: they name it.
+  if (error.name === 'DataDirectoryError' || 'path' in error) return error.message;
   const code = 'code' in error ? error.code : undefined;
   const address = 'address' in error ? `${error.address}${'port' in error ? ` port ${error.port}` : ''}` : '';
   switch (code) {
@@ -142,6 +180,11 @@ function startFailure(error: unknown): string {
 function version(): string {
   const content: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
   return typeof content === 'object' && content !== null && 'version' in content ? String(content.version) : 'unknown';
+}
+
+/** Who a data directory says it was written by. */
+function writer(): string {
+  return `Jackalope ${version()}`;
 }
 
 function fail(exitCode: 1 | 2, text: string): never {

@@ -11,11 +11,20 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export const LOG_FORMATS = ['pretty', 'json'] as const;
 export type LogFormat = (typeof LOG_FORMATS)[number];
 
+/** An absolute number of bytes, or a share of what the process may use. */
+export type MemoryLimit = number | `${number}%`;
+
 export interface BrokerOptions {
   /** Addresses to listen on. Undefined: loopback only, 127.0.0.1 and, where the machine has it, ::1. */
   readonly hosts: readonly string[] | undefined;
   /** 0 takes any free port. */
   readonly amqpPort: number;
+  /** Where durable definitions and persistent messages are kept. Undefined: everything in memory, no disk at all. */
+  readonly dataDirectory: string | undefined;
+  /** Publishers are blocked when the process takes more. */
+  readonly memoryLimit: MemoryLimit;
+  /** Publishers are blocked while the data directory's file system has less than this free. */
+  readonly diskFreeLimitBytes: number;
   readonly logLevel: LogLevel;
   readonly logFormat: LogFormat;
   readonly defaultUser: string;
@@ -57,7 +66,6 @@ export interface Option<Value> {
 
 /** Options that steer the command itself and do not reach the broker. */
 interface RunOptions {
-  readonly dataDirectory: string | undefined;
   readonly memory: boolean;
   readonly config: string | undefined;
   readonly help: boolean;
@@ -66,7 +74,31 @@ interface RunOptions {
 
 export type Table = { readonly [P in keyof (BrokerOptions & RunOptions)]: Option<(BrokerOptions & RunOptions)[P]> };
 
-const MEMORY_ONLY = 'durability has not landed, so memory is the only store';
+/** Where the command keeps data when nobody chose. A library that wrote into the current folder would surprise. */
+export const COMMAND_DATA_DIRECTORY = './data';
+
+const KILO = 1000;
+const KIBI = 1024;
+/** RabbitMQ's units, K, M and G without more being powers of ten there since 3.13. */
+const UNIT_BYTES: Readonly<Record<string, number>> = {
+  '': 1,
+  k: KILO,
+  kb: KILO,
+  ki: KIBI,
+  kib: KIBI,
+  m: KILO ** 2,
+  mb: KILO ** 2,
+  mi: KIBI ** 2,
+  mib: KIBI ** 2,
+  g: KILO ** 3,
+  gb: KILO ** 3,
+  gi: KIBI ** 3,
+  gib: KIBI ** 3,
+  t: KILO ** 4,
+  tb: KILO ** 4,
+  ti: KIBI ** 4,
+  tib: KIBI ** 4,
+};
 
 export const OPTIONS: Table = {
   hosts: {
@@ -91,22 +123,40 @@ export const OPTIONS: Table = {
   dataDirectory: {
     name: 'data-dir',
     placeholder: 'FOLDER',
-    help: `folder for durable messages; refused for now: ${MEMORY_ONLY}`,
+    help: 'folder for durable queues and persistent messages; created if missing',
     fallback: undefined,
-    fallbackText: 'none',
-    forCommand: true,
-    expects: 'nothing, leave it out',
-    refusal: `cannot be used yet: ${MEMORY_ONLY}; leave it out`,
-    parse: () => undefined,
+    fallbackText: COMMAND_DATA_DIRECTORY,
+    expects: 'the path of a folder',
+    parse: (text) => (text === '' || text.includes('\0') ? undefined : text),
   },
   memory: {
     name: 'memory',
-    help: 'keep everything in memory; the only mode for now',
-    fallback: true,
-    fallbackText: 'on',
+    help: 'keep everything in memory and write nothing to disk, instead of --data-dir',
+    fallback: false,
+    fallbackText: 'off',
     forCommand: true,
-    expects: `true: ${MEMORY_ONLY}`,
-    parse: (text) => (text === 'true' || text === '1' ? true : undefined),
+    expects: 'true or false',
+    parse: (text) => {
+      if (text === 'true' || text === '1') return true;
+      return text === 'false' || text === '0' ? false : undefined;
+    },
+  },
+  memoryLimit: {
+    name: 'memory-limit',
+    placeholder: 'SIZE',
+    help: 'memory above which publishers are blocked: bytes, 512MB, 2GiB, or 40% of what the process may use',
+    fallback: '40%',
+    expects: 'bytes, a size like 512MB or 2GiB, or a share like 40%',
+    parse: (text) => percentage(text) ?? sizeBytes(text),
+  },
+  diskFreeLimitBytes: {
+    name: 'disk-free-limit',
+    placeholder: 'SIZE',
+    help: 'free disk space below which publishers are blocked: bytes, 50MB, 1GiB',
+    fallback: 50_000_000,
+    fallbackText: '50MB',
+    expects: 'bytes or a size like 50MB or 1GiB',
+    parse: sizeBytes,
   },
   config: {
     name: 'config',
@@ -229,6 +279,19 @@ function wholeNumber(least: number, most: number): Pick<Option<number>, 'expects
       return value >= least && value <= most ? value : undefined;
     },
   };
+}
+
+/** `512MB`, `2GiB`, `1000`; upper and lower case are the same. */
+export function sizeBytes(text: string): number | undefined {
+  const [, digits = '', unit = ''] = /^(\d{1,15})([a-z]*)$/i.exec(text) ?? [];
+  const factor = UNIT_BYTES[unit.toLowerCase()];
+  const bytes = digits === '' || factor === undefined ? Number.NaN : Number(digits) * factor;
+  return Number.isSafeInteger(bytes) ? bytes : undefined;
+}
+
+function percentage(text: string): MemoryLimit | undefined {
+  const [, digits = ''] = /^(\d{1,3}(?:\.\d{1,3})?)%$/.exec(text) ?? [];
+  return digits !== '' && Number(digits) <= 100 ? `${Number(digits)}%` : undefined;
 }
 
 function oneOf<Choice extends string>(choices: readonly Choice[]): Pick<Option<Choice>, 'expects' | 'parse'> {

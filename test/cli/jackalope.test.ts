@@ -1,5 +1,7 @@
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import amqp from 'amqplib';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { WireClient } from '../support/wire-client.js';
@@ -7,10 +9,21 @@ import { Command } from './command.js';
 
 const STARTED = 'Server startup complete';
 
+/** In memory, so that nothing is written into the folder that the tests run in. */
 async function started(args: readonly string[] = [], env: Record<string, string> = {}): Promise<[Command, string]> {
+  return startedWith(['--memory', ...args], env);
+}
+
+async function startedWith(args: readonly string[], env: Record<string, string> = {}): Promise<[Command, string]> {
   const command = new Command(['--amqp-port', '0', ...args], env);
   const output = await command.printed(STARTED);
   return [command, output];
+}
+
+function newFolder(): string {
+  const folder = mkdtempSync(join(tmpdir(), 'jackalope-cli-'));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
 }
 
 function urlIn(output: string): URL {
@@ -36,8 +49,9 @@ describe('jackalope', () => {
     [['--amqp-prot', '1'], {}, 'unknown option --amqp-prot; jackalope --help lists the options'],
     [['--amqp-port', 'http'], {}, "--amqp-port 'http' is not valid: give a whole number from 0 to 65535"],
     [[], { JACKALOPE_LOG_LEVEL: 'loud' }, /^JACKALOPE_LOG_LEVEL 'loud' is not valid: give one of fatal, error/],
-    [['--data-dir', '/var/lib/jackalope'], {}, /durability has not landed, so memory is the only store; leave it out$/],
-    [[], { JACKALOPE_DATA_DIR: '/var/lib/jackalope' }, /^JACKALOPE_DATA_DIR .* cannot be used yet/],
+    [['--memory', '--data-dir', 'd'], {}, '--memory and --data-dir exclude each other: leave one out'],
+    [['check', '--too'], {}, 'unknown option --too; jackalope check --help lists the options'],
+    [['backup'], {}, 'jackalope backup needs --to: give the path of a folder'],
   ])('refuses %j %j with one line and exit code 2', async (args, env, message) => {
     const { exitCode, stdout, stderr } = await new Command(args, env).finished();
     expect(exitCode).toBe(2);
@@ -51,7 +65,7 @@ describe('jackalope', () => {
     onTestFinished(() => void server.close());
     await new Promise((resolve) => server.once('listening', resolve));
     const { port } = server.address() as AddressInfo;
-    const { exitCode, stderr } = await new Command(['--amqp-port', String(port)]).finished();
+    const { exitCode, stderr } = await new Command(['--memory', '--amqp-port', String(port)]).finished();
     expect(exitCode).toBe(1);
     expect(stderr).toBe(
       `jackalope: cannot listen on 127.0.0.1 port ${port}: another program does; stop it or choose --amqp-port\n`,
@@ -60,7 +74,8 @@ describe('jackalope', () => {
 
   it('says that an address is not one of this machine', async () => {
     // 192.0.2.0/24 is kept for documentation (RFC 5737): no machine has it.
-    const { exitCode, stderr } = await new Command(['--host', '192.0.2.1', '--amqp-port', '0']).finished();
+    const args = ['--memory', '--host', '192.0.2.1', '--amqp-port', '0'];
+    const { exitCode, stderr } = await new Command(args).finished();
     expect(exitCode).toBe(1);
     expect(stderr).toMatch(
       /^jackalope: cannot listen on 192\.0\.2\.1.*: not an address of this machine; see --host\n$/,
@@ -70,12 +85,43 @@ describe('jackalope', () => {
   it('prints the URL to paste into a client and where messages are kept', async () => {
     const [command, output] = await started();
     expect(output).toContain('Jackalope 0.');
-    expect(output).toContain('in memory');
+    expect(output).toContain('in memory only');
     const url = urlIn(output);
     expect([url.username, url.password, url.hostname]).toEqual(['guest', 'guest', '127.0.0.1']);
     const connection = await amqp.connect(url.href);
     await connection.close();
     expect(command.stderr).toBe('');
+  });
+
+  it('says in which folder it keeps messages', async () => {
+    const folder = join(newFolder(), 'data');
+    const [, output] = await startedWith(['--data-dir', folder]);
+    expect(output).toContain(`Durable queues and persistent messages are kept in ${folder}\n`);
+  });
+
+  it('says in JSON too in which folder it keeps messages', async () => {
+    const folder = newFolder();
+    const [, output] = await startedWith(['--log-format', 'json'], { JACKALOPE_DATA_DIR: folder });
+    const [line = ''] = output.split('\n').filter((text) => text.includes('"msg":"Jackalope"'));
+    expect(JSON.parse(line)).toMatchObject({ store: 'disk', dataDirectory: folder });
+  });
+
+  it('refuses a data directory that is none with one line', async () => {
+    const file = join(newFolder(), 'file');
+    writeFileSync(file, '');
+    const { exitCode, stderr } = await new Command(['--amqp-port', '0', '--data-dir', file]).finished();
+    expect([exitCode, stderr]).toEqual([
+      1,
+      `jackalope: data directory '${file}' cannot be used: not a folder (EEXIST)\n`,
+    ]);
+  });
+
+  it('refuses a data directory that another broker has with one line', async () => {
+    const folder = newFolder();
+    await startedWith(['--data-dir', folder]);
+    const { exitCode, stderr } = await new Command(['--amqp-port', '0', '--data-dir', folder]).finished();
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/^jackalope: data directory '.*' is in use by another broker \(pid \d+\)\n$/);
   });
 
   it('keeps a password that is not the well-known one to itself', async () => {
@@ -118,7 +164,7 @@ describe('jackalope', () => {
   });
 
   it.skipIf(process.platform === 'win32')('stops when the shell that npm started it in is gone', async () => {
-    const command = new Command(['--amqp-port', '0'], { npm_execpath: 'npm' }, { shell: true });
+    const command = new Command(['--memory', '--amqp-port', '0'], { npm_execpath: 'npm' }, { shell: true });
     await command.printed(STARTED);
     command.signal('SIGTERM');
     // The broker holds the shell's output open until it ends itself.
@@ -134,5 +180,47 @@ describe('jackalope', () => {
     await command.printed('stopping');
     command.signal('SIGINT');
     expect((await command.finished()).exitCode).toBe(130);
+  });
+});
+
+describe('jackalope check', () => {
+  async function usedFolder(): Promise<string> {
+    const folder = newFolder();
+    const [command, output] = await startedWith(['--data-dir', folder]);
+    const connection = await amqp.connect(urlIn(output).href);
+    const channel = await connection.createConfirmChannel();
+    await channel.assertQueue('orders', { durable: true });
+    for (const body of ['a', 'bc']) channel.sendToQueue('orders', Buffer.from(body), { persistent: true });
+    await channel.waitForConfirms();
+    await connection.close();
+    command.signal('SIGTERM');
+    await command.finished();
+    return folder;
+  }
+
+  it('counts what the queues of a directory hold, and backup copies it', async () => {
+    const folder = await usedFolder();
+    const copy = join(newFolder(), 'copy');
+    const copied = await new Command(['backup', '--data-dir', folder, '--to', copy]).finished();
+    expect(copied).toEqual({ exitCode: 0, stdout: `copied ${folder} to ${copy}\n`, stderr: '' });
+    for (const directory of [folder, copy]) {
+      const { exitCode, stdout, stderr } = await new Command(['check', '--data-dir', directory]).finished();
+      expect([exitCode, stderr]).toEqual([0, '']);
+      expect(stdout).toMatch(/^virtual host +queue +messages +bytes\n\/ +orders +2 +\d+\n/);
+      expect(stdout).toContain('no problems found\n');
+    }
+    const json = await new Command(['check', '--data-dir', folder, '--compact', '--json']).finished();
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      queues: [{ virtualHost: '/', name: 'orders', messages: 2 }],
+      problems: [],
+    });
+  });
+
+  it.each(['check', 'backup'])('refuses a folder without data with one line: %s', async (name) => {
+    const folder = newFolder();
+    const args = name === 'backup' ? ['--to', join(folder, 'copy')] : [];
+    const { exitCode, stdout, stderr } = await new Command([name, '--data-dir', folder, ...args]).finished();
+    expect([exitCode, stdout]).toEqual([1, '']);
+    expect(stderr).toBe(`jackalope: there is no broker's data in '${folder}'\n`);
   });
 });
