@@ -8,10 +8,9 @@ import { FULL_PERMISSIONS, type PermissionPatterns } from './auth/permissions.js
 import { type User, UserStore } from './auth/user-store.js';
 import { VirtualHostAccess } from './auth/virtual-host-access.js';
 import { SystemClock } from './clock.js';
-import { type BrokerOptions, restrictedToLoopback } from './config.js';
-import type { LogEnvironment } from './core/log/message-log.js';
-import { SegmentPool } from './core/log/segment-pool.js';
-import { SharedBodies } from './core/log/shared-bodies.js';
+import { type BrokerOptions, parseOption, restrictedToLoopback } from './config.js';
+import { virtualHostDefinition } from './core/definitions.js';
+import type { Definition } from './core/ports/definition-store.js';
 import type { QueueOwner } from './core/queue/queue.js';
 import { Turn } from './core/turn.js';
 import { VirtualHost } from './core/virtual-host.js';
@@ -21,11 +20,12 @@ import { ChunkPool } from './net/chunk-pool.js';
 import { HeartbeatMonitor } from './net/heartbeat.js';
 import { Listener } from './net/listener.js';
 import type { SocketTransport } from './net/transport.js';
+import { memoryLimitBytes } from './resources/memory-limit.js';
 import { serverProperties } from './session/amqp/handshake.js';
 import { AmqpServer } from './session/amqp/server.js';
 import { Durability } from './session/shared/durability.js';
 import { type AlarmSource, Alarms } from './session/shared/flow-control.js';
-import { MemoryDefinitionStore, MemoryMessageStore } from './store/memory-store.js';
+import { openStorage, type Storage } from './storage.js';
 
 /** The RabbitMQ release whose behaviour clients may expect; some of them parse it. */
 const ANNOUNCED_VERSION = '4.2.0';
@@ -52,50 +52,83 @@ export interface Broker {
   /** Blocks publishing connections as RabbitMQ does when it runs low. */
   raiseAlarm(source: AlarmSource): void;
   clearAlarm(source: AlarmSource): void;
+  /**
+   * Bytes, `512MB`, or `40%` of what the process may use: from three quarters of it on messages leave memory, above it
+   * publishers are blocked. Throws OptionError.
+   */
+  setMemoryLimit(limit: number | string): void;
+  /** What must stay free on the disk of the data directory, or publishers are blocked. Throws OptionError. */
+  setDiskFreeLimit(limit: number | string): void;
+  /** Resolves when the storage has failed for good and the broker has closed because of it; else never. */
+  readonly failed: Promise<Error>;
   /** Sends every client 320, waits for them shortly, and closes all sockets. Idempotent. */
   close(): Promise<void>;
 }
 
-/** Starts a broker. Rejects when it cannot listen. `log` is where its lines go. */
+/** Starts a broker. Rejects when it cannot use its data directory or listen. `log` is where its lines go. */
 export async function runBroker(options: BrokerOptions, log: Logger): Promise<Broker> {
-  const broker = new RunningBroker(options, log);
-  await broker.start();
-  return broker;
+  const clock = new SystemClock();
+  const turn = new Turn(clock, (error) => log.error({ err: error }, 'unexpected failure at the end of a turn'));
+  const alarms = new Alarms();
+  let broker: RunningBroker | undefined;
+  const onLost = (error: unknown): void => {
+    log.fatal({ err: error }, 'the storage has failed for good: the broker stops');
+    broker?.fail(error);
+  };
+  const storage = await openStorage({ options, clock, turn, log, alarms, onLost });
+  try {
+    broker = new RunningBroker({ options, log, clock, turn, alarms, storage });
+    await broker.start();
+    return broker;
+  } catch (error) {
+    await storage.close();
+    throw error;
+  }
+}
+
+interface BrokerParts {
+  readonly options: BrokerOptions;
+  readonly log: Logger;
+  readonly clock: SystemClock;
+  readonly turn: Turn;
+  readonly alarms: Alarms;
+  readonly storage: Storage;
 }
 
 class RunningBroker implements Broker {
   amqpPort = 0;
+  readonly failed: Promise<Error>;
   readonly #options: BrokerOptions;
   readonly #log: Logger;
-  readonly #clock = new SystemClock();
+  readonly #clock: SystemClock;
   readonly #turn: Turn;
-  readonly #users = new UserStore();
   readonly #virtualHosts = new Map<string, VirtualHost>();
-  readonly #alarms = new Alarms();
+  readonly #alarms: Alarms;
   readonly #heartbeats: HeartbeatMonitor;
-  readonly #messages = new MemoryMessageStore();
-  readonly #definitions = new MemoryDefinitionStore();
-  readonly #logs: LogEnvironment;
+  readonly #storage: Storage;
+  readonly #users: UserStore;
   readonly #amqp: AmqpServer;
   readonly #listener: Listener;
   #lastQueueId = 0;
   #closed: Promise<void> | undefined;
+  #announceFailure: (error: Error) => void = () => {};
 
-  constructor(options: BrokerOptions, log: Logger) {
+  constructor({ options, log, clock, turn, alarms, storage }: BrokerParts) {
     this.#options = options;
     this.#log = log;
-    this.#turn = new Turn(this.#clock, (error) => log.error({ err: error }, 'unexpected failure at the end of a turn'));
-    this.#heartbeats = new HeartbeatMonitor(this.#clock);
-    this.#logs = {
-      clock: this.#clock,
-      segments: new SegmentPool(),
-      bodies: new SharedBodies(),
-      store: this.#messages,
-    };
+    this.#clock = clock;
+    this.#turn = turn;
+    this.#alarms = alarms;
+    this.#storage = storage;
+    this.#users = new UserStore(storage.definitions);
+    this.#heartbeats = new HeartbeatMonitor(clock);
     this.#amqp = this.#createAmqpServer();
-    this.#listener = new Listener(new ChunkPool(), this.#turn, options.maxConnections, {
+    this.#listener = new Listener(new ChunkPool(), turn, options.maxConnections, {
       accepted: (transport) => this.#accepted(transport),
       refused: (reason) => log.warn({ reason }, 'connection refused'),
+    });
+    this.failed = new Promise((resolve) => {
+      this.#announceFailure = resolve;
     });
   }
 
@@ -115,8 +148,13 @@ class RunningBroker implements Broker {
 
   async start(): Promise<void> {
     const { defaultUser, defaultPassword, defaultVirtualHost } = this.#options;
-    this.#users.add(defaultUser, defaultPassword, ['administrator']);
-    this.addVirtualHost(defaultVirtualHost);
+    this.#restore([...this.#storage.definitions.load()]);
+    // As RabbitMQ does it: what is there from the start is only made where nothing is yet.
+    if (this.#virtualHosts.size === 0) this.addVirtualHost(defaultVirtualHost);
+    if (this.#users.size === 0) {
+      this.#users.add(defaultUser, defaultPassword, ['administrator']);
+      for (const name of this.#virtualHosts.keys()) this.#users.setPermissions(defaultUser, name, FULL_PERMISSIONS);
+    }
     try {
       await this.#listen();
     } catch (error) {
@@ -125,16 +163,19 @@ class RunningBroker implements Broker {
     }
   }
 
+  /** The storage has failed for good. */
+  fail(error: unknown): void {
+    const failure = error instanceof Error ? error : new Error(String(error));
+    const announce = (): void => this.#announceFailure(failure);
+    this.close().then(announce, announce);
+  }
+
   addVirtualHost(name: string): void {
     if (this.#virtualHosts.has(name)) return;
-    const host = new VirtualHost(name, {
-      turn: this.#turn,
-      logs: this.#logs,
-      definitions: this.#definitions,
-      nextQueueId: () => ++this.#lastQueueId,
-    });
-    this.#virtualHosts.set(name, host);
-    this.#users.setPermissions(this.#options.defaultUser, name, FULL_PERMISSIONS);
+    this.#createVirtualHost(name);
+    this.#storage.definitions.put(virtualHostDefinition(name));
+    const { defaultUser } = this.#options;
+    if (this.#users.find(defaultUser) !== undefined) this.#users.setPermissions(defaultUser, name, FULL_PERMISSIONS);
   }
 
   addUser(name: string, password: string, tags: readonly string[] = []): void {
@@ -159,6 +200,15 @@ class RunningBroker implements Broker {
     this.#alarms.clear(source);
   }
 
+  setMemoryLimit(limit: number | string): void {
+    this.#storage.memory.limitBytes = memoryLimitBytes(parseOption('memoryLimit', limit));
+  }
+
+  setDiskFreeLimit(limit: number | string): void {
+    const bytes = parseOption('diskFreeLimitBytes', limit);
+    if (this.#storage.disk !== undefined) this.#storage.disk.limitBytes = bytes;
+  }
+
   close(): Promise<void> {
     this.#closed ??= this.#stop();
     return this.#closed;
@@ -169,7 +219,35 @@ class RunningBroker implements Broker {
     await this.#amqp.close("broker forced connection closure with reason 'shutdown'");
     await this.#listener.close();
     this.#heartbeats.close();
+    await this.#storage.close();
     this.#log.info('broker stopped');
+  }
+
+  /** Takes back what the data directory holds. */
+  #restore(definitions: readonly Definition[]): void {
+    this.#lastQueueId = this.#storage.highestLogId;
+    let queues = 0;
+    for (const definition of definitions) {
+      if (definition.kind !== 'queue') continue;
+      queues++;
+      this.#lastQueueId = Math.max(this.#lastQueueId, definition.id);
+    }
+    for (const definition of definitions) {
+      if (definition.kind === 'virtual-host') this.#createVirtualHost(definition.name).restore(definitions);
+    }
+    this.#users.restore(definitions);
+    if (definitions.length > 0) this.#log.info({ queues }, 'data directory restored');
+  }
+
+  #createVirtualHost(name: string): VirtualHost {
+    const host = new VirtualHost(name, {
+      turn: this.#turn,
+      logs: this.#storage.logs,
+      definitions: this.#storage.definitions,
+      nextQueueId: () => ++this.#lastQueueId,
+    });
+    this.#virtualHosts.set(name, host);
+    return host;
   }
 
   #createAmqpServer(): AmqpServer {
@@ -184,7 +262,7 @@ class RunningBroker implements Broker {
       authenticator: new Authenticator(this.#users, restrictedToLoopback(this.#options), anonymous),
       alarms: this.#alarms,
       heartbeats: this.#heartbeats,
-      durability: new Durability(this.#messages, this.#turn),
+      durability: new Durability(this.#storage.logs.store, this.#turn),
       serverProperties: serverProperties({ version: ANNOUNCED_VERSION, clusterName: `jackalope@${hostname()}` }),
       openVirtualHost: (name, user, owner) => this.#openVirtualHost(name, user, owner),
     });

@@ -10,8 +10,9 @@
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -92,8 +93,10 @@ function checkedSuites(folders) {
 
 async function startBroker() {
   if (!existsSync(brokerCommand)) throw new Refusal(`${brokerCommand} does not exist. Run: npm run build`);
-  const broker = start([brokerCommand, '--amqp-port', '0', '--log-format', 'json'], {});
+  const dataDirectory = mkdtempSync(join(tmpdir(), 'jackalope-test-'));
+  const broker = start([brokerCommand, '--amqp-port', '0', '--data-dir', dataDirectory, '--log-format', 'json'], {});
   const exited = once(broker, 'exit');
+  exited.then(() => rmSync(dataDirectory, { recursive: true }));
   const stop = async () => {
     broker.kill('SIGTERM');
     const limit = setTimeout(() => broker.kill('SIGKILL'), brokerLimitMs);

@@ -9,7 +9,9 @@
 // broker those of later.json, which it does not have yet. Missing packages are installed, which takes root.
 
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
@@ -96,8 +98,18 @@ function isInstalled(name) {
 
 async function startBroker() {
   if (!existsSync(brokerCommand)) throw new Refusal(`${brokerCommand} does not exist. Run: npm run build`);
-  const broker = start(process.execPath, [brokerCommand, '--amqp-port', '0', '--log-format', 'json']);
+  const dataDirectory = mkdtempSync(join(tmpdir(), 'jackalope-test-'));
+  const broker = start(process.execPath, [
+    brokerCommand,
+    '--amqp-port',
+    '0',
+    '--data-dir',
+    dataDirectory,
+    '--log-format',
+    'json',
+  ]);
   const exited = new Promise((resolve) => broker.once('exit', resolve));
+  exited.then(() => rmSync(dataDirectory, { recursive: true }));
   const stop = async () => {
     if (!groups.has(broker.pid)) return;
     broker.kill('SIGTERM');

@@ -1,0 +1,189 @@
+/** What a broker on disk brings back when it is started again, as a client sees it. */
+import { type Channel, connect } from 'amqplib';
+import { expect, onTestFinished, test } from 'vitest';
+import { type Broker, startBroker } from '../../src/index.js';
+import { eventually } from '../support/eventually.js';
+import { temporaryDirectory } from './lmdb-environment.js';
+
+async function start(dataDirectory: string): Promise<Broker> {
+  const broker = await startBroker({ port: 0, dataDirectory, logLevel: 'error' });
+  onTestFinished(() => broker.close());
+  return broker;
+}
+
+/** Does something on a channel of its own. */
+async function withChannel<Result>(
+  broker: Broker,
+  use: (channel: Channel) => Promise<Result>,
+  path = '',
+): Promise<Result> {
+  const connection = await connect(broker.amqpUrl + path);
+  connection.on('error', () => {});
+  const channel = await connection.createChannel();
+  channel.on('error', () => {});
+  try {
+    return await use(channel);
+  } finally {
+    await connection.close().catch(() => {});
+  }
+}
+
+async function publish(broker: Broker, queue: string, bodies: readonly string[], persistent: boolean): Promise<void> {
+  const connection = await connect(broker.amqpUrl);
+  const channel = await connection.createConfirmChannel();
+  for (const body of bodies) channel.sendToQueue(queue, Buffer.from(body), { persistent });
+  await channel.waitForConfirms();
+  await connection.close();
+}
+
+async function drain(broker: Broker, queue: string): Promise<{ body: string; redelivered: boolean }[]> {
+  return withChannel(broker, async (channel) => {
+    const found: { body: string; redelivered: boolean }[] = [];
+    for (;;) {
+      const message = await channel.get(queue, { noAck: true });
+      if (message === false) return found;
+      found.push({ body: message.content.toString(), redelivered: message.fields.redelivered });
+    }
+  });
+}
+
+async function exists(broker: Broker, look: (channel: Channel) => Promise<unknown>): Promise<boolean> {
+  return withChannel(broker, (channel) =>
+    look(channel).then(
+      () => true,
+      () => false,
+    ),
+  );
+}
+
+function names(count: number): string[] {
+  return Array.from({ length: count }, (_, index) => `message ${index}`);
+}
+
+test('durable definitions come back, and only those', async () => {
+  const directory = temporaryDirectory();
+  let broker = await start(directory);
+  await withChannel(broker, async (channel) => {
+    await channel.assertExchange('kept', 'topic', { durable: true, autoDelete: true, alternateExchange: 'other' });
+    await channel.assertExchange('inner', 'headers', { durable: true, internal: true });
+    await channel.assertExchange('gone', 'topic', { durable: false });
+    await channel.assertQueue('kept', { durable: true, arguments: { 'x-expires': 1e9, 'x-text': 'täxt' } });
+    await channel.assertQueue('gone', { durable: false });
+    await channel.assertQueue('mine', { durable: true, exclusive: true });
+    await channel.bindQueue('kept', 'kept', 'a.#', { number: 1, nested: { list: [1, 'two'] } });
+    await channel.bindQueue('kept', 'gone', 'lost');
+    await channel.bindQueue('gone', 'kept', 'lost');
+    await channel.bindExchange('inner', 'kept', 'b');
+    await channel.bindQueue('kept', 'amq.direct', 'removed');
+    await channel.unbindQueue('kept', 'amq.direct', 'removed');
+    await channel.assertQueue('deleted', { durable: true });
+    await channel.deleteQueue('deleted');
+  });
+  await broker.close();
+
+  broker = await start(directory);
+  expect(await exists(broker, (channel) => channel.checkExchange('kept'))).toBe(true);
+  expect(await exists(broker, (channel) => channel.checkExchange('inner'))).toBe(true);
+  expect(await exists(broker, (channel) => channel.checkQueue('kept'))).toBe(true);
+  expect(await exists(broker, (channel) => channel.checkExchange('gone'))).toBe(false);
+  for (const queue of ['gone', 'mine', 'deleted']) {
+    expect(await exists(broker, (channel) => channel.checkQueue(queue)), queue).toBe(false);
+  }
+  await withChannel(broker, async (channel) => {
+    // Equivalence shows that the arguments are the same.
+    await channel.assertQueue('kept', { durable: true, arguments: { 'x-expires': 1e9, 'x-text': 'täxt' } });
+    await channel.assertExchange('kept', 'topic', { durable: true, autoDelete: true, alternateExchange: 'other' });
+    channel.publish('kept', 'a.b', Buffer.from('routed'));
+    channel.publish('amq.direct', 'removed', Buffer.from('not routed'));
+    await eventually(async () => expect((await channel.checkQueue('kept')).messageCount).toBe(1));
+    // The binding came back with its arguments: unbinding it orphans the exchange, once the other is gone as well.
+    await channel.unbindQueue('kept', 'kept', 'a.#', { number: 1, nested: { list: [1, 'two'] } });
+    await channel.unbindExchange('inner', 'kept', 'b');
+  });
+  expect(await exists(broker, (channel) => channel.checkExchange('kept'))).toBe(false);
+});
+
+test('persistent messages come back in order, unacknowledged ones in place and redelivered, transient ones not', async () => {
+  const directory = temporaryDirectory();
+  let broker = await start(directory);
+  await withChannel(broker, (channel) => channel.assertQueue('q', { durable: true }));
+  await publish(broker, 'q', names(1000), true);
+  await publish(broker, 'q', ['transient'], false);
+  const connection = await connect(broker.amqpUrl);
+  const channel = await connection.createChannel();
+  for (let index = 0; index < 20; index++) {
+    const message = await channel.get('q');
+    // Every second one is done with; the others are unacknowledged when the broker stops.
+    if (index % 2 === 0 && message !== false) channel.ack(message);
+  }
+  connection.on('error', () => {});
+  await channel.checkQueue('q');
+  await broker.close();
+
+  broker = await start(directory);
+  const found = await drain(broker, 'q');
+  const expected = names(1000).filter((_, index) => index >= 20 || index % 2 === 1);
+  expect(found.map(({ body }) => body)).toEqual(expected);
+  expect(found.filter(({ redelivered }) => redelivered).length).toBe(10);
+  expect(found.slice(0, 10).every(({ redelivered }) => redelivered)).toBe(true);
+  await broker.close();
+
+  broker = await start(directory);
+  expect(await drain(broker, 'q')).toEqual([]);
+  // Positions go on where they were: nothing new counts as delivered before.
+  await publish(broker, 'q', ['new'], true);
+  await broker.close();
+  broker = await start(directory);
+  expect(await drain(broker, 'q')).toEqual([{ body: 'new', redelivered: false }]);
+});
+
+test('a large body that several queues share comes back in each, and goes with the last', async () => {
+  const directory = temporaryDirectory();
+  let broker = await start(directory);
+  const body = 'x'.repeat(100_000);
+  const connection = await connect(broker.amqpUrl);
+  const channel = await connection.createConfirmChannel();
+  for (const queue of ['a', 'b', 'c']) {
+    await channel.assertQueue(queue, { durable: true });
+    await channel.bindQueue(queue, 'amq.fanout', '');
+  }
+  for (let index = 0; index < 10; index++)
+    channel.publish('amq.fanout', '', Buffer.from(body + index), { persistent: true });
+  await channel.waitForConfirms();
+  await connection.close();
+  await broker.close();
+
+  for (const queue of ['a', 'b', 'c']) {
+    broker = await start(directory);
+    const found = await drain(broker, queue);
+    expect(found.map((message) => message.body)).toEqual(Array.from({ length: 10 }, (_, index) => body + index));
+    await broker.close();
+  }
+});
+
+test('users, permissions and virtual hosts come back; the default user is made only once', async () => {
+  const directory = temporaryDirectory();
+  let broker = await start(directory);
+  broker.addVirtualHost('tenant');
+  broker.addUser('alice', 'secret', ['monitoring']);
+  broker.setPermissions('alice', 'tenant', { configure: '^mine', write: '.*', read: '.*' });
+  await broker.close();
+
+  broker = await startBroker({ port: 0, dataDirectory: directory, logLevel: 'silent', defaultUser: 'other' });
+  onTestFinished(() => broker.close());
+  const url = (user: string): string => `amqp://${user}@127.0.0.1:${broker.amqpPort}/tenant`;
+  const connection = await connect(url('alice:secret'));
+  const channel = await connection.createChannel();
+  await channel.assertQueue('mine', { durable: true });
+  channel.on('error', () => {});
+  await expect(channel.assertQueue('yours')).rejects.toThrow('ACCESS_REFUSED');
+  await connection.close();
+  await (await connect(url('guest:guest'))).close();
+  await expect(connect(url('other:guest'))).rejects.toThrow();
+});
+
+test('a second broker on the directory is refused', async () => {
+  const directory = temporaryDirectory();
+  await start(directory);
+  await expect(startBroker({ port: 0, dataDirectory: directory, logLevel: 'silent' })).rejects.toThrow('in use');
+});
