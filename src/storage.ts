@@ -89,7 +89,8 @@ async function onDisk(environment: StorageEnvironment, folder: string): Promise<
     const scratch = new ScratchFileStore(join(directory, 'scratch'));
     const logs = logEnvironment(environment, stores.messages, scratch);
     const [memory, closeMemory] = memoryMonitor(environment, logs.pager);
-    const disk = new DiskMonitor({ clock, log, alarms, directory, limitBytes: options.diskFreeLimitBytes });
+    const limitBytes = options.diskFreeLimitBytes;
+    const disk = new DiskMonitor({ clock, log, alarms, directory, limitBytes, freeBytes: () => stores.freeBytes() });
     await disk.start();
     return {
       definitions: stores.definitions,

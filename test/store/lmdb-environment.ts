@@ -3,7 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
-import { SystemClock } from '../../src/clock.js';
+import { SystemClock, type Timer } from '../../src/clock.js';
 import type { BatchedLog, BatchSink, CommitId } from '../../src/core/ports/message-store.js';
 import type { TurnTask } from '../../src/core/turn.js';
 import { Committer } from '../../src/store/lmdb/committer.js';
@@ -18,6 +18,8 @@ export interface OpenStore {
   commit(): Promise<CommitId>;
   /** Without writing what is left, as a process that ends. */
   abandon(): Promise<void>;
+  /** So many commits to come fail; `meanwhile` runs after each. */
+  fail(count: number, meanwhile: () => void): void;
 }
 
 export function temporaryDirectory(): string {
@@ -33,15 +35,28 @@ export async function openStore(directory: string): Promise<OpenStore> {
     wanted.deferred = true;
     task = wanted;
   };
-  const committer = new Committer(environment, new SystemClock(), defer, async () => 'broken', {
-    failed: (error) => {
-      throw error;
+  let failures = 0;
+  let afterFailure = (): void => {};
+  const root = {
+    batch: async (write: () => void): Promise<boolean> => {
+      if (failures === 0) return environment.root.batch(write);
+      failures--;
+      throw new Error('failed as the test asked');
     },
-    recovered: () => {},
-    gaveUp: (error) => {
-      throw error;
+  };
+  const committer = new Committer(
+    { ...environment, root } as unknown as Environment,
+    new ImpatientClock(),
+    defer,
+    async () => 'full',
+    {
+      failed: () => afterFailure(),
+      recovered: () => {},
+      gaveUp: (error) => {
+        throw error;
+      },
     },
-  });
+  );
   const store = new LmdbMessageStore(environment, committer);
   const commit = async (): Promise<CommitId> => {
     const batch = committer.openBatch;
@@ -55,7 +70,18 @@ export async function openStore(directory: string): Promise<OpenStore> {
     }
     return batch;
   };
-  return { environment, committer, store, commit, abandon: () => environment.root.close() };
+  const fail = (count: number, meanwhile: () => void): void => {
+    failures = count;
+    afterFailure = meanwhile;
+  };
+  return { environment, committer, store, commit, fail, abandon: () => environment.root.close() };
+}
+
+/** Retries come at once; what would be a time limit never does. */
+class ImpatientClock extends SystemClock {
+  override after(delayMs: number, callback: () => void): Timer {
+    return super.after(delayMs < 10_000 ? 0 : delayMs, callback);
+  }
 }
 
 /** A log whose changes the test writes down itself. */

@@ -42,12 +42,19 @@ class Model {
     for (let round = 0; round < ROUNDS; round++) {
       while (this.logs.size < LOGS) this.#addLog();
       for (let step = this.random.below(6); step >= 0; step--) this.#step();
+      if (this.random.chance(0.3)) this.open.fail(1 + this.random.below(3), () => this.#afterFailure());
       await this.open.commit();
       for (const log of this.logs.values()) log.collected = log.next;
       this.#check();
       if (this.random.chance(0.15)) await this.#reopen();
     }
     await this.open.abandon();
+  }
+
+  /** The batch that failed was collected, and what changes now goes into the next attempt. */
+  #afterFailure(): void {
+    for (const log of this.logs.values()) log.collected = log.next;
+    for (let step = this.random.below(3); step > 0; step--) this.#step();
   }
 
   #addLog(): void {
@@ -187,7 +194,9 @@ class Model {
 }
 
 describe('the LMDB message store', () => {
-  it('finds after every commit and restart what a model holds', { timeout: 60_000 }, async () => {
+  it('finds after every commit, failed ones too, and after every restart what a model holds', {
+    timeout: 60_000,
+  }, async () => {
     const random = new Random(seedOf('LMDB message store'));
     for (let run = 0; run < 2; run++) await new Model(random).run();
   });

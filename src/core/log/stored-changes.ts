@@ -29,8 +29,8 @@ export class StoredChanges implements BatchedLog {
   /** Records below it have been offered to the store, in this batch at the latest. */
   #collectedUpTo = 1;
   #collectedIn: CommitId = 0;
-  /** The same before that batch. The store collects again only when what it collected before is durable. */
-  #collectedBefore = 1;
+  /** What was durable then. */
+  #durableBefore = 1;
   #settled: PositionSet | undefined;
   #ended = false;
   readonly #record = new RecordReader();
@@ -44,13 +44,13 @@ export class StoredChanges implements BatchedLog {
   /** Everything below is on disk, or settled, or never has to be there. */
   get durableUpTo(): number {
     const durable = this.#environment.store.durableCommit >= this.#collectedIn;
-    return durable ? this.#collectedUpTo : this.#collectedBefore;
+    return durable ? this.#collectedUpTo : this.#durableBefore;
   }
 
   /** Goes on from what the store kept. */
   resume(nextPosition: number, deliveredUpTo: number): void {
     this.#collectedUpTo = nextPosition;
-    this.#collectedBefore = nextPosition;
+    this.#durableBefore = nextPosition;
     this.deliveredUpTo = deliveredUpTo;
   }
 
@@ -86,7 +86,7 @@ export class StoredChanges implements BatchedLog {
       if (first < this.#collectedUpTo) sink.settle(this.id, first, Math.min(last, this.#collectedUpTo - 1));
     });
     settled?.clear();
-    this.#collectedBefore = this.#collectedUpTo;
+    this.#durableBefore = this.durableUpTo;
     this.#collectedUpTo = this.#log.nextPosition;
     this.#collectedIn = this.#enlistedIn;
     const delivered = this.#log.cursorPosition;

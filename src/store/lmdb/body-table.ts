@@ -17,10 +17,15 @@ export class BodyTable {
   readonly #environment: Environment;
   readonly #writer: BatchWriter;
   readonly #bodies = new Map<number, KeptBody>();
+  #sizeBytes = 0;
 
   constructor(environment: Environment, writer: BatchWriter) {
     this.#environment = environment;
     this.#writer = writer;
+  }
+
+  get sizeBytes(): number {
+    return this.#sizeBytes;
   }
 
   all(): Iterable<StoredBody> {
@@ -30,7 +35,7 @@ export class BodyTable {
   /** Stores the body, once; `use` counts the records. */
   put(id: number, body: Uint8Array): void {
     if (this.#bodies.has(id)) return;
-    this.#bodies.set(id, { id, sizeBytes: body.length, references: 0 });
+    this.#add({ id, sizeBytes: body.length, references: 0 });
     this.#writer.put('bodies', numberKey(id), body);
   }
 
@@ -44,6 +49,7 @@ export class BodyTable {
     const body = this.#bodies.get(id);
     if (body === undefined || --body.references > 0) return;
     this.#bodies.delete(id);
+    this.#sizeBytes -= body.sizeBytes;
     this.#writer.remove('bodies', numberKey(id));
   }
 
@@ -61,7 +67,7 @@ export class BodyTable {
       const id = bodyUses[i + 1] as number;
       const known = this.#bodies.get(id);
       if (known !== undefined) known.references++;
-      else this.#bodies.set(id, { id, sizeBytes: this.#sizeOf(id), references: 1 });
+      else this.#add({ id, sizeBytes: this.#sizeOf(id), references: 1 });
     }
   }
 
@@ -70,6 +76,11 @@ export class BodyTable {
     for (const key of this.#environment.tables.bodies.getKeys()) {
       if (!this.#bodies.has(key.readUInt32BE(0))) this.#writer.remove('bodies', Buffer.from(key));
     }
+  }
+
+  #add(body: KeptBody): void {
+    this.#bodies.set(body.id, body);
+    this.#sizeBytes += body.sizeBytes;
   }
 
   #sizeOf(id: number): number {

@@ -1,6 +1,7 @@
 /**
  * Group commit: everything that changed since the last batch goes to disk as one LMDB transaction, with exactly one in
- * flight; the next batch fills meanwhile. A batch that fails is kept and retried, in order, before any later one.
+ * flight; the next batch fills meanwhile. A batch that fails is kept and tried again together with what changed since,
+ * so that on a full disk messages that were consumed meanwhile need no room any more.
  */
 import type { Clock, Timer } from '../../clock.js';
 import type { CommitId } from '../../core/ports/message-store.js';
@@ -10,7 +11,7 @@ import type { Environment } from './environment.js';
 
 /** Whoever has something to add when a batch closes. */
 export interface BatchSource {
-  /** The batch closes: what changed goes into it now. */
+  /** The batch closes: what changed goes into it now. The batch before may have failed and be part of this one. */
   collect(): void;
   /** The batch that was collected last is on disk. */
   committed(): void;
@@ -97,14 +98,10 @@ export class Committer implements BatchWriter, TurnTask {
   /** The commit phase of a turn: closes the open batch. */
   runInTurn(): void {
     if (this.#inFlight !== undefined || this.#closed) return;
-    const batch = this.openBatch;
-    for (const source of this.#sources) source.collect();
-    const writes = this.#writes;
-    this.#writes = [];
-    this.openBatch++;
+    const writes = this.#closeBatch();
     // What was settled before it was written has nothing to wait for.
-    if (writes.length === 0) this.#durable(batch);
-    else this.#inFlight = this.#write(batch, writes);
+    if (writes.length === 0) this.#durable();
+    else this.#inFlight = this.#write(writes);
   }
 
   /** Writes what is left. Nothing may be added afterwards. Rejects when it cannot be written. */
@@ -118,7 +115,16 @@ export class Committer implements BatchWriter, TurnTask {
     this.#closed = true;
   }
 
-  async #write(batch: CommitId, writes: readonly Write[]): Promise<void> {
+  #closeBatch(): Write[] {
+    for (const source of this.#sources) source.collect();
+    const writes = this.#writes;
+    this.#writes = [];
+    this.openBatch++;
+    return writes;
+  }
+
+  async #write(first: Write[]): Promise<void> {
+    let writes = first;
     let waitMs = FIRST_RETRY_MS;
     let brokenSince: number | undefined;
     for (let attempt = 1; ; attempt++) {
@@ -139,10 +145,11 @@ export class Committer implements BatchWriter, TurnTask {
         this.#events.failed(error, attempt);
         await new Promise<void>((resolve) => this.#clock.after(waitMs, resolve));
         waitMs = Math.min(waitMs * 2, LONGEST_RETRY_MS);
+        writes = lastOfEachKey([...writes, ...this.#closeBatch()]);
       }
     }
     this.#inFlight = undefined;
-    this.#durable(batch);
+    this.#durable();
   }
 
   async #commit(writes: readonly Write[]): Promise<void> {
@@ -169,10 +176,11 @@ export class Committer implements BatchWriter, TurnTask {
     });
   }
 
-  #durable(batch: CommitId): void {
+  /** Every batch that was closed is on disk. */
+  #durable(): void {
     for (const source of this.#sources) source.committed();
-    this.durableCommit = batch;
-    for (const listener of this.#listeners) listener(batch);
+    this.durableCommit = this.openBatch - 1;
+    for (const listener of this.#listeners) listener(this.durableCommit);
     if (this.#writes.length > 0) this.request();
   }
 }
@@ -182,6 +190,17 @@ interface Write {
   readonly key: Uint8Array;
   /** Undefined removes the key. */
   readonly value: Uint8Array | undefined;
+}
+
+function lastOfEachKey(writes: readonly Write[]): Write[] {
+  const last = new Map<string, Write>();
+  for (const write of writes) {
+    const identity = `${write.table} ${asBuffer(write.key).toString('latin1')}`;
+    // Deleted first, to come in the order of the last write.
+    last.delete(identity);
+    last.set(identity, write);
+  }
+  return [...last.values()];
 }
 
 function asBuffer(bytes: Uint8Array): Buffer {

@@ -38,8 +38,10 @@ export class LmdbMessageStore implements MessageStore, BatchSink, BatchSource {
   #enlisted: BatchedLog[] = [];
   readonly #dirtyRuns: Run[] = [];
   readonly #dirtyLogs: StoredLog[] = [];
-  /** Of the batch that is on its way. */
+  /** Got in the batch that is being collected. */
   readonly #newRuns: Run[] = [];
+  /** Of batches that are not durable, their values not readable yet. */
+  readonly #unreadable: Run[] = [];
   #log: StoredLog | undefined;
   #highestLogId = 0;
 
@@ -69,6 +71,11 @@ export class LmdbMessageStore implements MessageStore, BatchSink, BatchSource {
   /** Bytes of stored runs, and of them what is alive. */
   get heldBytes(): number {
     return this.#rewriter.heldBytes;
+  }
+
+  /** What all that is stored takes of the file, roughly. */
+  get fileBytes(): number {
+    return this.#rewriter.fileBytes + this.#bodies.sizeBytes;
   }
 
   enlist(log: BatchedLog): void {
@@ -159,8 +166,8 @@ export class LmdbMessageStore implements MessageStore, BatchSink, BatchSource {
   }
 
   committed(): void {
-    for (const run of this.#newRuns) run.value = undefined;
-    this.#newRuns.length = 0;
+    for (const run of this.#unreadable) run.value = undefined;
+    this.#unreadable.length = 0;
     this.#packer.release();
     if (this.#enlisted.length > 0 || this.#removals.pending || this.#rewriter.pending) this.#committer.request();
   }
@@ -248,7 +255,9 @@ export class LmdbMessageStore implements MessageStore, BatchSink, BatchSource {
       const { value } = run;
       if (value === undefined) throw new Error(`run ${run.firstPosition} of log ${run.logId} has no value`);
       this.#committer.put('records', runKey(run.logId, run.firstPosition), value);
+      this.#unreadable.push(run);
     }
+    this.#newRuns.length = 0;
     for (const run of this.#dirtyRuns) {
       run.dirty = false;
       if (run.live > 0) this.#committer.put('runs', runKey(run.logId, run.firstPosition), run.header());

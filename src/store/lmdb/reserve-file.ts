@@ -15,9 +15,9 @@ export class ReserveFile {
     this.#path = join(directory, 'reserve');
   }
 
-  /** Takes the space; without effect when there is none. */
-  take(): void {
-    if (this.#held) return;
+  /** Takes the space; false when there is none. */
+  take(): boolean {
+    if (this.#held) return true;
     try {
       // Written, not truncated to size: a file with a hole reserves nothing.
       writeFileSync(this.#path, Buffer.alloc(RESERVE_BYTES, 0x6a));
@@ -25,6 +25,7 @@ export class ReserveFile {
     } catch {
       this.giveUp();
     }
+    return this.#held;
   }
 
   giveUp(): void {

@@ -26,6 +26,7 @@ export class Rewriter {
   readonly #readValue: (run: Run) => Uint8Array;
   readonly #sparse = new Set<Run>();
   #heldBytes = 0;
+  #fileBytes = 0;
   /** Estimated from the share of live records. */
   #liveBytes = 0;
 
@@ -39,6 +40,11 @@ export class Rewriter {
     return this.#heldBytes;
   }
 
+  /** What the runs take of the file, roughly: larger values lie on pages of their own. */
+  get fileBytes(): number {
+    return this.#fileBytes;
+  }
+
   get liveBytes(): number {
     return this.#liveBytes;
   }
@@ -50,6 +56,7 @@ export class Rewriter {
 
   added(run: Run): void {
     this.#heldBytes += run.sizeBytes;
+    this.#fileBytes += fileBytesOf(run);
     this.#liveBytes += liveBytesOf(run);
     this.#noteSparse(run);
   }
@@ -66,6 +73,7 @@ export class Rewriter {
       return;
     }
     this.#heldBytes -= run.sizeBytes;
+    this.#fileBytes -= fileBytesOf(run);
     this.#sparse.delete(run);
   }
 
@@ -113,6 +121,7 @@ export class Rewriter {
       this.#removals.removeNow(run);
       this.settling(run);
       this.#heldBytes -= run.sizeBytes;
+      this.#fileBytes -= fileBytesOf(run);
       this.#sparse.delete(run);
       run.live = 0;
     }
@@ -128,4 +137,13 @@ export class Rewriter {
 
 function liveBytesOf(run: Run): number {
   return (run.sizeBytes * run.live) / run.count;
+}
+
+const PAGE_BYTES = 4096;
+const HEADER_ROOM_BYTES = 160;
+
+/** A value above half a page gets pages of its own. */
+function fileBytesOf({ sizeBytes }: Run): number {
+  const value = sizeBytes > PAGE_BYTES / 2 ? Math.ceil((sizeBytes + 16) / PAGE_BYTES) * PAGE_BYTES : sizeBytes;
+  return value + HEADER_ROOM_BYTES;
 }
