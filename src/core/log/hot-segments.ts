@@ -11,6 +11,10 @@ export class HotSegments {
     this.#segments = all.filter((segment) => segment.hot);
   }
 
+  get count(): number {
+    return this.#segments.length;
+  }
+
   /** The newest one that `suits`. */
   newest(suits: (segment: Segment) => boolean): Segment | undefined {
     for (let i = this.#segments.length - 1; i >= 0; i--) {

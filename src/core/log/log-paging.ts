@@ -42,6 +42,14 @@ export class LogPaging {
     });
   }
 
+  /** What can go for nothing, because the store has it. */
+  chooseStored(log: LogState): Segment | undefined {
+    return this.hot.newest((segment) => {
+      if (segment.writing || segment.count === 0 || segment === log.tail) return false;
+      return isInStore(segment, log.changes) && !log.isNearCursor(segment);
+    });
+  }
+
   #isIdle(use: number): boolean {
     const now = this.#clock.coarseWallTime;
     if (use === this.#seenUse) return now - this.#seenAt >= IDLE_AFTER_MS;

@@ -37,6 +37,37 @@ describe('a stored log', () => {
     expect(store.prefetched.length).toBeGreaterThan(0);
   });
 
+  it('stays in memory when a batch failed and was closed again with another, until both are durable', () => {
+    const store = new RecordingStore();
+    const { pager, logOf, settle } = paged({ store });
+    const log = logOf(1);
+    pager.budgetBytes = 0;
+    log.append(1500, KIB, PERSISTENT);
+    store.closeBatch();
+    log.append(1500, KIB, PERSISTENT);
+    store.closeBatch();
+    settle();
+    expect(pager.residentBytes).toBeGreaterThan(3000 * KIB);
+    store.makeDurable(2);
+    settle();
+    expect(pager.residentBytes).toBeLessThan(2 * LARGEST_SEGMENT_BYTES);
+    expect(log.read(3000)).toEqual(range(1, 3000));
+  });
+
+  it('keeps only its beginning in memory when it grows long, whatever the budget', () => {
+    const store = new RecordingStore();
+    const { pager, scratch, logOf, clock } = paged({ store });
+    const log = logOf(1);
+    for (let batch = 0; batch < 200; batch++) {
+      log.append(250, KIB, PERSISTENT);
+      store.makeDurable(store.closeBatch());
+      clock.settle();
+    }
+    expect(pager.residentBytes).toBeLessThan(68 * LARGEST_SEGMENT_BYTES);
+    expect(scratch?.writeCount).toBe(0);
+    expect(log.read(50_000)).toEqual(range(1, 50_000));
+  });
+
   it('goes to pages with its transient messages', () => {
     const store = new RecordingStore();
     const { pager, scratch, logOf, settle } = paged({ store });
