@@ -25,6 +25,7 @@ import { serverProperties } from './session/amqp/handshake.js';
 import { AmqpServer } from './session/amqp/server.js';
 import { Durability } from './session/shared/durability.js';
 import { type AlarmSource, Alarms } from './session/shared/flow-control.js';
+import { PublishThrottle } from './session/shared/publish-throttle.js';
 import { openStorage, type Storage } from './storage.js';
 
 /** The RabbitMQ release whose behaviour clients may expect; some of them parse it. */
@@ -254,6 +255,8 @@ class RunningBroker implements Broker {
     const { channelMax, frameMax, heartbeatSeconds, maxMessageSizeBytes, handshakeTimeoutMs } = this.#options;
     const { defaultUser, defaultPassword } = this.#options;
     const anonymous = { name: defaultUser, password: Buffer.from(defaultPassword) };
+    const throttle = new PublishThrottle(this.#turn);
+    this.#storage.logs.pager.onCongestion = (congested) => throttle.set('paging', congested);
     return new AmqpServer({
       clock: this.#clock,
       turn: this.#turn,
@@ -262,7 +265,8 @@ class RunningBroker implements Broker {
       authenticator: new Authenticator(this.#users, restrictedToLoopback(this.#options), anonymous),
       alarms: this.#alarms,
       heartbeats: this.#heartbeats,
-      durability: new Durability(this.#storage.logs.store, this.#turn),
+      throttle,
+      durability: new Durability(this.#storage.logs.store, this.#turn, throttle),
       serverProperties: serverProperties({ version: ANNOUNCED_VERSION, clusterName: `jackalope@${hostname()}` }),
       openVirtualHost: (name, user, owner) => this.#openVirtualHost(name, user, owner),
     });

@@ -18,6 +18,7 @@ import { serverProperties } from '../../src/session/amqp/handshake.js';
 import { AmqpServer } from '../../src/session/amqp/server.js';
 import { Durability } from '../../src/session/shared/durability.js';
 import { Alarms } from '../../src/session/shared/flow-control.js';
+import { PublishThrottle } from '../../src/session/shared/publish-throttle.js';
 import { MemoryDefinitionStore, MemoryMessageStore } from '../../src/store/memory-store.js';
 import type { LogLine } from '../support/child-broker.js';
 import { FakeClock } from '../support/fake-clock.js';
@@ -52,6 +53,7 @@ export class MemoryServer {
       definitions: new MemoryDefinitionStore(),
       nextQueueId: () => ++queueIds,
     });
+    const throttle = new PublishThrottle(turn);
     let opened = 0;
     const open: OpenAccess = (owner) => openAccess(this.#access(owner), ++opened);
     this.server = new AmqpServer({
@@ -68,7 +70,8 @@ export class MemoryServer {
       authenticator: new Authenticator(this.#users, [], { name: 'guest', password: Buffer.from('guest') }),
       alarms,
       heartbeats: new HeartbeatMonitor(clock),
-      durability: new Durability(store, turn),
+      throttle,
+      durability: new Durability(store, turn, throttle),
       serverProperties: serverProperties({ version: '4.1.0', clusterName: 'test' }),
       openVirtualHost: (_name, _user, owner) => open(owner),
     });

@@ -12,6 +12,7 @@ import type { AmqpEnvironment, AmqpLimits } from '../../src/session/amqp/environ
 import { serverProperties } from '../../src/session/amqp/handshake.js';
 import { Durability } from '../../src/session/shared/durability.js';
 import { Alarms } from '../../src/session/shared/flow-control.js';
+import { PublishThrottle } from '../../src/session/shared/publish-throttle.js';
 import { MemoryDefinitionStore, MemoryMessageStore } from '../../src/store/memory-store.js';
 import { type CoreEnvironment, coreEnvironment } from './core-environment.js';
 import { MemoryTransport } from './memory-transport.js';
@@ -50,6 +51,7 @@ export function memoryBroker(limits: Partial<AmqpLimits> = {}, store?: MessageSt
   const core = coreEnvironment(store);
   const { clock, turn, host } = core;
   const alarms = new Alarms();
+  const throttle = new PublishThrottle(turn);
   const logged: LogLine[] = [];
   const connections = new Set<AmqpConnection>();
   const amqp: AmqpEnvironment = {
@@ -60,7 +62,8 @@ export function memoryBroker(limits: Partial<AmqpLimits> = {}, store?: MessageSt
     authenticator: new Authenticator(USERS, [], { name: GUEST, password: Buffer.from(GUEST) }),
     alarms,
     heartbeats: new HeartbeatMonitor(clock),
-    durability: new Durability(store ?? new MemoryMessageStore(), turn),
+    throttle,
+    durability: new Durability(store ?? new MemoryMessageStore(), turn, throttle),
     serverProperties: serverProperties({ version: '4.2.0', clusterName: 'test' }),
     openVirtualHost: (name, user, owner) => {
       if (name !== host.name) throw new BrokerError('not-allowed', `vhost ${name} not found`);

@@ -31,6 +31,9 @@ export interface PageableLog {
   pageOut(hardPressed: boolean): number;
 }
 
+/** Hears when messages come faster than they can leave memory, and when that is over. */
+export type CongestionListener = (congested: boolean) => void;
+
 export interface PagerEnvironment {
   readonly turn: Turn;
   readonly segments: SegmentPool;
@@ -42,6 +45,9 @@ export interface PagerEnvironment {
   readonly onWriteFailure?: (() => void) | undefined;
 }
 
+/** Above the budget by so much, publishers should wait for what is being written. */
+const CONGESTED_BYTES = 16 * 1024 * 1024;
+const CONGESTED_SHARE = 1 / 16;
 /** Segments or bodies in one turn, beside two for each that was opened. */
 const PAGED_PER_TURN = 16;
 /** Logs that are asked in one turn. */
@@ -56,6 +62,8 @@ export class Pager implements PagingBudget, TurnTask, ScratchWriterListener {
   hardPressed = false;
   readonly pages: SegmentPages;
   readonly writer: ScratchWriter;
+  onCongestion: CongestionListener = () => {};
+  #congested = false;
   readonly #turn: Turn;
   readonly #segments: SegmentPool;
   readonly #bodies: SharedBodies;
@@ -132,13 +140,19 @@ export class Pager implements PagingBudget, TurnTask, ScratchWriterListener {
   noteGrowth(): void {
     if (this.residentBytes <= this.#budgetBytes || !this.#canPage) {
       this.hardPressed = false;
-      return;
+    } else {
+      this.#vain = 0;
+      this.#turn.defer(TurnPhase.Flush, this);
     }
-    this.#vain = 0;
-    this.#turn.defer(TurnPhase.Flush, this);
+    this.#judgeCongestion();
   }
 
   runInTurn(): void {
+    this.#page();
+    this.#judgeCongestion();
+  }
+
+  #page(): void {
     let left = PAGED_PER_TURN + 2 * this.#opened;
     let toAsk = ASKED_PER_TURN;
     this.#opened = 0;
@@ -161,10 +175,21 @@ export class Pager implements PagingBudget, TurnTask, ScratchWriterListener {
   written(succeeded: boolean): void {
     // After a failure the next growth tries again.
     if (succeeded) this.noteGrowth();
+    else this.#judgeCongestion();
   }
 
   writesFail(): void {
     this.#onWriteFailure?.();
+  }
+
+  /** Only what is written can end it: without that, the alarm is all there is. */
+  #judgeCongestion(): void {
+    const allowed = this.#budgetBytes + Math.max(CONGESTED_BYTES, this.#budgetBytes * CONGESTED_SHARE);
+    const canEnd = this.writer.outstandingBytes > 0 || this.deferred;
+    const congested = canEnd && this.residentBytes > allowed;
+    if (congested === this.#congested) return;
+    this.#congested = congested;
+    this.onCongestion(congested);
   }
 
   /** What is being written counts as gone. */

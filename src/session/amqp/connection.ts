@@ -26,6 +26,7 @@ import { BrokerError } from '../../errors.js';
 import type { Logger } from '../../logger.js';
 import type { Monitored } from '../../net/heartbeat.js';
 import type { Transport, TransportHandler } from '../../net/transport.js';
+import { ThrottledPublisher } from '../shared/publish-throttle.js';
 import { Channel, type ChannelHost } from './channel.js';
 import { attempt, ChannelTable } from './channel-table.js';
 import type { AmqpEnvironment } from './environment.js';
@@ -66,13 +67,8 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   readonly #header = new ProtocolHeader();
   readonly #gate: ReadGate;
   readonly #onAlarm = (): void => this.#alarmChanged();
-  readonly #afterBacklog: TurnTask = {
-    deferred: false,
-    runInTurn: () => {
-      if (this.environment.durability.congested) this.environment.durability.wakeNext(this.#afterBacklog);
-      else this.#openGate('backlog');
-    },
-  };
+  readonly #publisher: ThrottledPublisher;
+  readonly #afterThrottle: TurnTask = { deferred: false, runInTurn: () => this.#openGate('throttle') };
   #state: State = 'header';
   #log: Logger;
   #timer: Timer | undefined;
@@ -88,6 +84,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     this.#onGone = onGone;
     this.#log = environment.log.child({ connection: `${transport.remoteAddress}:${transport.remotePort}` });
     this.output = new FrameOutput(transport, environment.turn);
+    this.#publisher = new ThrottledPublisher(environment.throttle);
     this.#handshake = new Handshake(environment, this.output, transport.remoteAddress);
     this.#parser = new FrameParser(this, HANDSHAKE_FRAME_BYTES);
     this.#gate = new ReadGate(this.#parser, transport, () => this.held.continue());
@@ -193,7 +190,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
       bodyEnd,
     );
     if (taken && this.environment.alarms.active) this.#block();
-    if (this.environment.durability.congested) this.#waitForDisk();
+    if (this.environment.throttle.active) this.#throttled();
     if (this.output.overflowing) this.#holdBack();
     return taken;
   }
@@ -249,7 +246,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   }
 
   get readingPaused(): boolean {
-    return (['alarm', 'commit', 'backlog'] as const).some((reason) => this.#gate.isClosedFor(reason));
+    return (['alarm', 'commit', 'throttle'] as const).some((reason) => this.#gate.isClosedFor(reason));
   }
 
   sendHeartbeat(): void {
@@ -349,7 +346,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     }
     channel.onFrame(type, bytes, start, end);
     if (type !== FrameType.method && this.environment.alarms.active) this.#block();
-    if (type !== FrameType.method && this.environment.durability.congested) this.#waitForDisk();
+    if (type !== FrameType.method && this.environment.throttle.active) this.#throttled();
   }
 
   #openChannel(type: number, number: number, bytes: Uint8Array, start: number, end: number): void {
@@ -458,11 +455,12 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     this.output.touch();
   }
 
-  /** More is published than the disk takes: what comes next is left in the socket until the disk has caught up. */
-  #waitForDisk(): void {
-    if (this.#gate.isClosedFor('backlog') || this.#state !== 'running') return;
-    this.#gate.close('backlog');
-    this.environment.durability.wakeNext(this.#afterBacklog);
+  /** What comes next is left in the socket until the throttle is over. */
+  #throttled(): void {
+    if (this.#gate.isClosedFor('throttle') || this.#state !== 'running') return;
+    if (!this.#publisher.mustWait(this.#transport.bytesRead)) return;
+    this.#gate.close('throttle');
+    this.environment.throttle.wakeWhenOver(this.#afterThrottle);
   }
 
   #alarmChanged(): void {

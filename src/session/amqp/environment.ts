@@ -12,6 +12,7 @@ import type { Logger } from '../../logger.js';
 import type { HeartbeatMonitor } from '../../net/heartbeat.js';
 import type { Durability } from '../shared/durability.js';
 import type { Alarms } from '../shared/flow-control.js';
+import type { PublishThrottle } from '../shared/publish-throttle.js';
 
 export interface AmqpLimits {
   /** Channels a connection may have open at once; 0 is no limit. */
@@ -32,6 +33,7 @@ export interface AmqpEnvironment {
   readonly alarms: Alarms;
   readonly heartbeats: HeartbeatMonitor;
   readonly durability: Durability;
+  readonly throttle: PublishThrottle;
   /** Sent in connection.start. */
   readonly serverProperties: FieldTable;
   /** Throws BrokerError('not-allowed') for an unknown virtual host and for a user without permissions there. */

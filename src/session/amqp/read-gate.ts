@@ -7,9 +7,10 @@ import type { Transport } from '../../net/transport.js';
 
 /**
  * `alarm`: resources run low; `overflow`: the peer does not read our answers; `turn`: it is the turn of others;
- * `commit`: too much waits for replies that wait for the disk; `backlog`: too much that was published does.
+ * `commit`: too much waits for replies that wait for the disk; `throttle`: it
+ * publishes more than the disk or memory takes at the moment.
  */
-export type GateReason = 'alarm' | 'overflow' | 'turn' | 'commit' | 'backlog';
+export type GateReason = 'alarm' | 'overflow' | 'turn' | 'commit' | 'throttle';
 
 export class ReadGate {
   readonly #parser: FrameParser;

@@ -4,13 +4,13 @@
  */
 import type { CommitId, MessageStore } from '../../core/ports/message-store.js';
 import { type Turn, TurnPhase, type TurnTask } from '../../core/turn.js';
+import type { PublishThrottle } from './publish-throttle.js';
 
 /** So many bytes may wait for the disk; then publishers are read no further until some of them are there. */
 const MOST_OUTSTANDING_BYTES = 64 * 1024 * 1024;
 
 export class Durability {
-  /** More is published than the disk takes. */
-  congested = false;
+  readonly #throttle: PublishThrottle;
   readonly #store: MessageStore;
   readonly #turn: Turn;
   #waiting = new Set<TurnTask>();
@@ -19,7 +19,8 @@ export class Durability {
   #batchBytes = 0;
   #earlierBytes = 0;
 
-  constructor(store: MessageStore, turn: Turn) {
+  constructor(store: MessageStore, turn: Turn, throttle: PublishThrottle) {
+    this.#throttle = throttle;
     this.#store = store;
     this.#turn = turn;
     store.onDurable((upTo) => this.#durable(upTo));
@@ -42,14 +43,14 @@ export class Durability {
       this.#batchBytes = 0;
     }
     this.#batchBytes += bytes;
-    if (this.#batchBytes + this.#earlierBytes > MOST_OUTSTANDING_BYTES) this.congested = true;
+    if (this.#batchBytes + this.#earlierBytes > MOST_OUTSTANDING_BYTES) this.#throttle.set('commits', true);
   }
 
   #durable(upTo: CommitId): void {
     // One batch is on its way at a time: what is durable is everything before the open one.
     this.#earlierBytes = 0;
     if (this.#batch <= upTo) this.#batchBytes = 0;
-    this.congested = this.#batchBytes > MOST_OUTSTANDING_BYTES;
+    this.#throttle.set('commits', this.#batchBytes > MOST_OUTSTANDING_BYTES);
     const waiting = this.#waiting;
     this.#waiting = new Set();
     for (const task of waiting) this.#turn.defer(TurnPhase.Confirm, task);

@@ -59,6 +59,31 @@ describe('a log that memory has no room for', () => {
     expect(scratch?.writeCount).toBeLessThanOrEqual(40);
   });
 
+  it('says when messages come faster than they can be written out, and when that is over', () => {
+    const { pager, scratch, clock, logOf, settle } = paged();
+    const heard: boolean[] = [];
+    pager.onCongestion = (congested) => heard.push(congested);
+    const log = logOf(1);
+    pager.budgetBytes = 8 * LARGEST_SEGMENT_BYTES;
+    log.append(30_000);
+    expect(heard).toEqual([true]);
+    settle();
+    expect(heard).toEqual([true, false]);
+    expect(scratch?.pageCount).toBeGreaterThan(50);
+  });
+
+  it('does not wait for what cannot be written', () => {
+    const { pager, scratch, clock, logOf } = paged();
+    const heard: boolean[] = [];
+    pager.onCongestion = (congested) => heard.push(congested);
+    pager.budgetBytes = 8 * LARGEST_SEGMENT_BYTES;
+    logOf(1).append(30_000);
+    clock.settle();
+    while (scratch !== undefined && scratch.writeCount > 0) scratch.end(0, false);
+    clock.settle();
+    expect(heard.at(-1)).toBe(false);
+  });
+
   it('is treated like the others', () => {
     const { pager, logOf, settle, scratch } = paged();
     const logs = range(1, 20).map(logOf);

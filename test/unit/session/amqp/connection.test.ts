@@ -230,6 +230,26 @@ describe('confirms and commits on a store that keeps messages', () => {
   });
 });
 
+describe('publishing more than can be taken', () => {
+  it('leaves a connection unread until the throttle is over, and only one that publishes much', () => {
+    const broker = memoryBroker();
+    const [much, little] = [peerOf(broker), peerOf(broker)];
+    much.send({ name: 'queue.declare', queue: 'q' });
+    broker.amqp.throttle.set('paging', true);
+    const message = publishFrames('q', Buffer.alloc(50_000));
+    for (let i = 0; i < 4; i++) much.sendRaw(message);
+    little.sendRaw(publishFrames('q'));
+    expect([much.transport.readingPaused, little.transport.readingPaused]).toEqual([true, false]);
+    const queue = broker.host.findQueue('q');
+    const taken = queue?.readyCount ?? 0;
+    expect(taken).toBeLessThan(5);
+    broker.amqp.throttle.set('paging', false);
+    broker.clock.settle();
+    expect([much.transport.readingPaused, queue?.readyCount]).toEqual([false, 5]);
+    expect(much.names()).toEqual(['queue.declare-ok']);
+  });
+});
+
 describe('direct replies', () => {
   it('do not come on a channel that was closed before the responder committed', () => {
     const broker = memoryBroker();

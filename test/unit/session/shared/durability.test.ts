@@ -1,14 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { Turn, type TurnTask } from '../../../../src/core/turn.js';
 import { Durability } from '../../../../src/session/shared/durability.js';
+import { PublishThrottle } from '../../../../src/session/shared/publish-throttle.js';
 import { FakeClock } from '../../../support/fake-clock.js';
 import { RecordingStore } from '../../../support/recording-store.js';
 
 function durabilityOf() {
   const clock = new FakeClock();
   const store = new RecordingStore();
-  const durability = new Durability(store, new Turn(clock, (error) => expect.fail(String(error))));
-  return { clock, store, durability };
+  const turn = new Turn(clock, (error) => expect.fail(String(error)));
+  const throttle = new PublishThrottle(turn);
+  return { clock, store, throttle, durability: new Durability(store, turn, throttle) };
 }
 
 class Waiting implements TurnTask {
@@ -51,21 +53,21 @@ describe('who waits for the disk', () => {
     }
   });
 
-  it('is congested while more than 64 MiB wait, counting the batch on its way and the one that fills', () => {
-    const { store, durability } = durabilityOf();
+  it('throttles publishers while more than 64 MiB wait, counting the batch on its way and the one that fills', () => {
+    const { store, throttle, durability } = durabilityOf();
     const megabytes = (count: number): number => count * 1024 * 1024;
     durability.published(1, megabytes(40));
     durability.published(2, megabytes(24));
-    expect(durability.congested).toBe(false);
+    expect(throttle.active).toBe(false);
     durability.published(2, 1);
-    expect(durability.congested).toBe(true);
+    expect(throttle.active).toBe(true);
     store.makeDurable(1);
-    expect(durability.congested).toBe(false);
+    expect(throttle.active).toBe(false);
     durability.published(2, megabytes(41));
-    expect(durability.congested).toBe(true);
+    expect(throttle.active).toBe(true);
     store.makeDurable(2);
-    expect(durability.congested).toBe(false);
+    expect(throttle.active).toBe(false);
     durability.published(3, megabytes(64));
-    expect(durability.congested).toBe(false);
+    expect(throttle.active).toBe(false);
   });
 });
