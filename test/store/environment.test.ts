@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { open } from 'lmdb';
 import { describe, expect, it } from 'vitest';
@@ -77,6 +77,19 @@ describe('a data directory', () => {
       if (typeof report === 'string') continue;
       expect(report).toBe(300);
     }
+  });
+
+  it('with one byte changed in a message is found out by the check, and the message is not served', async () => {
+    const directory = await directoryWithMessages(50, 3000);
+    const file = join(directory, DATA_FILE);
+    const bytes = readFileSync(file);
+    // The body of message 7 is filled with its position.
+    const at = bytes.indexOf(Buffer.alloc(2000, 7));
+    bytes.writeUInt8(8, at + 1000);
+    writeFileSync(file, bytes);
+    const { problems } = await checkDirectory(directory, { compact: true, writer: OPTIONS.writer });
+    expect(problems).toEqual([expect.stringContaining('the checksum does not match')]);
+    expect(await reportOf(directory)).toContain('the checksum does not match');
   });
 
   it('is checked and compacted offline, and copied', async () => {

@@ -28,6 +28,7 @@ describe('layouts of the data directory', () => {
     run.add(POSITION + 5, 300, 0);
     run.earliestExpiry = 1_700_000_000_001;
     run.firstEnqueuedAt = 1_700_000_000_000;
+    run.checksum = 0xfedcba98;
     const bytes = run.header();
     expect(layouts.runHeaderLayout.decode(bytes)).toEqual({
       lastDelta: 5,
@@ -35,7 +36,7 @@ describe('layouts of the data directory', () => {
       sizeBytes: 600,
       bodyCount: 1,
       rangeCount: 2,
-      reserved: 0,
+      checksum: 0xfedcba98,
       earliestExpiry: 1_700_000_000_001,
       firstEnqueuedAt: 1_700_000_000_000,
     });
@@ -48,7 +49,7 @@ describe('layouts of the data directory', () => {
     expect(bytes.length).toBe(at + layouts.BODY_USE_BYTES);
     // On disk this may never change.
     expect(bytes.toString('hex')).toBe(
-      '050000000300000058020000010000000200000000000000' +
+      '050000000300000058020000010000000200000098badcfe' +
         doubleHex(1_700_000_000_001) +
         doubleHex(1_700_000_000_000) +
         '0000000001000000050000000500000001000000' +

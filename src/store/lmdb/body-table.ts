@@ -3,8 +3,9 @@
  */
 import type { StoredBody } from '../../core/ports/message-store.js';
 import type { BatchWriter } from './batch-writer.js';
+import { checksumOf, isIntact } from './checksum.js';
 import type { Environment } from './environment.js';
-import { numberKey } from './layouts.js';
+import { bodyTrailerLayout, numberKey } from './layouts.js';
 import type { Run } from './run.js';
 
 interface KeptBody {
@@ -36,7 +37,7 @@ export class BodyTable {
   put(id: number, body: Uint8Array): void {
     if (this.#bodies.has(id)) return;
     this.#add({ id, sizeBytes: body.length, references: 0 });
-    this.#writer.put('bodies', numberKey(id), body);
+    this.#writer.put('bodies', numberKey(id), withChecksum(body));
   }
 
   use(id: number): void {
@@ -54,9 +55,7 @@ export class BodyTable {
   }
 
   read(id: number): Uint8Array {
-    const body = this.#environment.tables.bodies.getBinary(numberKey(id));
-    if (body === undefined) throw new RangeError(`the stored body ${id} is missing`);
-    return body;
+    return bodyIn(this.#environment.tables.bodies.getBinary(numberKey(id)), id);
   }
 
   /** Counts what the live records of a run on disk name. */
@@ -84,6 +83,25 @@ export class BodyTable {
   }
 
   #sizeOf(id: number): number {
-    return this.#environment.tables.bodies.getBinaryFast(numberKey(id))?.length ?? 0;
+    const stored = this.#environment.tables.bodies.getBinaryFast(numberKey(id))?.length ?? 0;
+    return Math.max(stored - bodyTrailerLayout.span, 0);
   }
+}
+
+function withChecksum(body: Uint8Array): Buffer {
+  const value = Buffer.allocUnsafeSlow(body.length + bodyTrailerLayout.span);
+  value.set(body);
+  value.writeUInt32LE(checksumOf(body), body.length);
+  return value;
+}
+
+/** The body in a value of the table. Throws RangeError when it is missing or damaged. */
+export function bodyIn(value: Buffer | undefined, id: number): Uint8Array {
+  const length = (value?.length ?? 0) - bodyTrailerLayout.span;
+  if (value === undefined || length < 0) throw new RangeError(`the stored body ${id} is missing`);
+  const body = value.subarray(0, length);
+  if (!isIntact(body, bodyTrailerLayout.decode(value, length).checksum)) {
+    throw new RangeError(`the stored body ${id} is damaged: the checksum does not match`);
+  }
+  return body;
 }

@@ -11,7 +11,7 @@
  *   runs         run key       ->  run header: what is alive in a run, without its messages
  *   records      run key       ->  the records of the run, packed as in core/log/record-layout.ts; `positionDelta`
  *                                  counts from the first position of the run
- *   bodies       body id       ->  a body that records of several queues share
+ *   bodies       body id       ->  a body that records of several queues share, and its checksum (u32)
  *
  * Number, log id, body id:      Run key:
  *
@@ -20,12 +20,13 @@
  *    │ u32 be │                  │ log id │ first position │  u32 be, u64 be
  *    └────────┘                  └────────┴────────────────┘
  *
- * Run header. `lastDelta`: last position minus first; `sizeBytes`: of the value in `records`; the times are ms since
+ * Run header. `lastDelta`: last position minus first; `sizeBytes` and `checksum` (CRC-32, 0 for none): of
+ * the value in `records`; the times are ms since
  * the epoch, 0 for none:
  *
  *    0           4       8           12          16           20         24               32                40
  *    ┌───────────┬───────┬───────────┬───────────┬────────────┬──────────┬────────────────┬─────────────────┐
- *    │ lastDelta │ count │ sizeBytes │ bodyCount │ rangeCount │ reserved │ earliestExpiry │ firstEnqueuedAt │
+ *    │ lastDelta │ count │ sizeBytes │ bodyCount │ rangeCount │ checksum │ earliestExpiry │ firstEnqueuedAt │
  *    └───────────┴───────┴───────────┴───────────┴────────────┴──────────┴────────────────┴─────────────────┘
  *    rangeCount × [firstDelta u32, lastDelta u32]     positions that are not settled, ascending
  *    bodyCount × [positionDelta u32, bodyId u32]      records whose body is in `bodies`
@@ -66,7 +67,7 @@ export interface RunHeader {
   sizeBytes: number;
   bodyCount: number;
   rangeCount: number;
-  reserved: number;
+  checksum: number;
   earliestExpiry: number;
   firstEnqueuedAt: number;
 }
@@ -77,7 +78,7 @@ export const runHeaderLayout = layout.struct<RunHeader>([
   layout.u32('sizeBytes'),
   layout.u32('bodyCount'),
   layout.u32('rangeCount'),
-  layout.u32('reserved'),
+  layout.u32('checksum'),
   layout.f64('earliestExpiry'),
   layout.f64('firstEnqueuedAt'),
 ]);
@@ -120,6 +121,9 @@ export const formatLayout = layout.struct<FormatRecord>([
   layout.u32('reserved'),
   layout.f64('createdAt'),
 ]);
+
+/** Behind a body. */
+export const bodyTrailerLayout = layout.struct<{ checksum: number }>([layout.u32('checksum')]);
 
 export const RUN_KEY_BYTES = runKeyLayout.span;
 export const RUN_HEADER_BYTES = runHeaderLayout.span;

@@ -20,7 +20,7 @@ import { Removals } from './removals.js';
 import { Rewriter } from './rewriter.js';
 import { Run } from './run.js';
 import { RunPacker } from './run-packer.js';
-import { visitRecords } from './run-reader.js';
+import { checkedValue, visitRecords } from './run-reader.js';
 import { StoredLog } from './stored-log.js';
 
 /** Settling more whole runs than this at once leaves a tombstone; the runs go in later batches, in slices. */
@@ -306,13 +306,8 @@ export class LmdbMessageStore implements MessageStore, BatchSink, BatchSource {
   #valueOf(run: Run): Uint8Array {
     if (run.value !== undefined) return run.value;
     const value = this.#environment.tables.records.getBinaryFast(runKey(run.logId, run.firstPosition));
-    if (value?.length !== run.sizeBytes) {
-      throw new RangeError(
-        `stored run ${run.firstPosition} of log ${run.logId} is damaged: ${value?.length ?? 'no'} bytes instead of ${run.sizeBytes}`,
-      );
-    }
     // lmdb's buffer is larger than its length says.
-    return value.subarray(0, value.length);
+    return checkedValue(run, value?.subarray(0, value.length));
   }
 
   #load(): void {

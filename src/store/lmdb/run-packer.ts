@@ -10,6 +10,7 @@ import {
   RECORD_HEADER_BYTES,
   RecordFlag,
 } from '../../core/log/record-layout.js';
+import { checksumOf } from './checksum.js';
 import { Run } from './run.js';
 
 /** No value is larger, save one that holds a single record. */
@@ -69,6 +70,7 @@ export class RunPacker {
     const run = this.#run;
     if (run === undefined || this.#chunk === undefined) return;
     run.value = this.#chunk.bytes.subarray(this.#start, this.#start + run.sizeBytes);
+    run.checksum = checksumOf(run.value);
     this.#run = undefined;
   }
 
@@ -95,6 +97,7 @@ function addAlone(run: Run, bytes: Uint8Array, start: number, end: number): Run 
   value.set(bytes.subarray(start, end));
   note(run, run.firstPosition, new DataView(value.buffer), 0, value.length);
   run.value = value;
+  run.checksum = checksumOf(value);
   return run;
 }
 

@@ -4,7 +4,15 @@
  */
 import { LENGTH_AT, POSITION_DELTA_AT, RECORD_HEADER_BYTES } from '../../core/log/record-layout.js';
 import type { RecordVisitor } from '../../core/ports/message-store.js';
+import { isIntact } from './checksum.js';
 import type { Run } from './run.js';
+
+/** The value that was found for a run. Throws RangeError when it is not the one that was stored. */
+export function checkedValue(run: Run, value: Uint8Array | undefined): Uint8Array {
+  if (value?.length !== run.sizeBytes) throw damaged(run, `${value?.length ?? 'no'} bytes instead of ${run.sizeBytes}`);
+  if (!isIntact(value, run.checksum)) throw damaged(run, 'the checksum does not match');
+  return value;
+}
 
 /** Visits the live records within first..last. Throws RangeError when the value is not what the header says. */
 export function visitRecords(run: Run, value: Uint8Array, first: number, last: number, visit: RecordVisitor): void {

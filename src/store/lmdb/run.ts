@@ -24,6 +24,7 @@ export class Run implements StoredRun {
   live: number;
   /** Of the value. */
   sizeBytes: number;
+  checksum = 0;
   earliestExpiry = 0;
   firstEnqueuedAt = 0;
   /** First and last of each interval of live positions, ascending, none adjacent. */
@@ -104,7 +105,7 @@ export class Run implements StoredRun {
     bytes.writeUInt32LE(this.sizeBytes, HEADER_AT.sizeBytes);
     bytes.writeUInt32LE(bodyUses.length / 2, HEADER_AT.bodyCount);
     bytes.writeUInt32LE(ranges.length / 2, HEADER_AT.rangeCount);
-    bytes.writeUInt32LE(0, HEADER_AT.reserved);
+    bytes.writeUInt32LE(this.checksum, HEADER_AT.checksum);
     bytes.writeDoubleLE(this.earliestExpiry, HEADER_AT.earliestExpiry);
     bytes.writeDoubleLE(this.firstEnqueuedAt, HEADER_AT.firstEnqueuedAt);
     let at = RUN_HEADER_BYTES;
@@ -123,6 +124,7 @@ export class Run implements StoredRun {
     run.lastPosition = firstPosition + header.lastDelta;
     run.count = header.count;
     run.sizeBytes = header.sizeBytes;
+    run.checksum = header.checksum;
     run.earliestExpiry = header.earliestExpiry;
     run.firstEnqueuedAt = header.firstEnqueuedAt;
     let at = RUN_HEADER_BYTES;
@@ -180,7 +182,7 @@ const HEADER_AT = {
   sizeBytes: offsetOf('sizeBytes'),
   bodyCount: offsetOf('bodyCount'),
   rangeCount: offsetOf('rangeCount'),
-  reserved: offsetOf('reserved'),
+  checksum: offsetOf('checksum'),
   earliestExpiry: offsetOf('earliestExpiry'),
   firstEnqueuedAt: offsetOf('firstEnqueuedAt'),
 };

@@ -3,10 +3,11 @@
  * for `jackalope check`.
  */
 import { RecordFlag, recordHeader } from '../../core/log/record-layout.js';
+import { bodyIn } from './body-table.js';
 import type { Environment } from './environment.js';
 import { numberKeyLayout, runKey, runKeyLayout } from './layouts.js';
 import { Run } from './run.js';
-import { visitRecords } from './run-reader.js';
+import { checkedValue, visitRecords } from './run-reader.js';
 
 export interface VerifiedRun {
   readonly run: Run;
@@ -39,8 +40,7 @@ export function* examineRuns({ tables }: Environment): Generator<VerifiedRun | s
 }
 
 function examineRecords(tables: Environment['tables'], run: Run): number {
-  const value = tables.records.getBinary(runKey(run.logId, run.firstPosition));
-  if (value === undefined) throw new RangeError(`run ${run.firstPosition} of log ${run.logId} has no records`);
+  const value = checkedValue(run, tables.records.getBinary(runKey(run.logId, run.firstPosition)));
   let live = 0;
   let liveBytes = 0;
   const bodies: number[] = [];
@@ -60,8 +60,7 @@ function examineRecords(tables: Environment['tables'], run: Run): number {
   for (const id of bodies) {
     const key = Buffer.alloc(numberKeyLayout.span);
     numberKeyLayout.encode({ id }, key);
-    const body = tables.bodies.getBinaryFast(key);
-    if (body === undefined) throw new RangeError(`log ${run.logId} names body ${id}, which is missing`);
+    const body = bodyIn(tables.bodies.getBinary(key), id);
     liveBytes += body.length;
   }
   return liveBytes;

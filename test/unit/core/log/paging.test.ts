@@ -60,7 +60,7 @@ describe('a log that memory has no room for', () => {
   });
 
   it('says when messages come faster than they can be written out, and when that is over', () => {
-    const { pager, scratch, clock, logOf, settle } = paged();
+    const { pager, scratch, logOf, settle } = paged();
     const heard: boolean[] = [];
     pager.onCongestion = (congested) => heard.push(congested);
     const log = logOf(1);
