@@ -154,6 +154,7 @@ function logEnvironment(
 function memoryMonitor(environment: StorageEnvironment, paging: Pager): [MemoryMonitor, () => void] {
   const { clock, log, alarms, options } = environment;
   const process = new ProcessMemory();
+  let collect: (() => void) | undefined;
   const monitor = new MemoryMonitor({
     clock,
     log,
@@ -161,7 +162,11 @@ function memoryMonitor(environment: StorageEnvironment, paging: Pager): [MemoryM
     paging,
     limitBytes: memoryLimitBytes(options.memoryLimit),
     sample: () => process.sample(),
-    collectGarbage: garbageCollector(),
+    // Making one takes a context of its own, which most brokers never need.
+    collectGarbage: () => {
+      collect ??= garbageCollector();
+      collect();
+    },
   });
   const close = (): void => {
     monitor.close();
