@@ -7,6 +7,12 @@ import type { Segment } from './segment.js';
 
 /** Segments behind the cursor's that are read before it comes to them, and that stay in memory. */
 export const READ_AHEAD = 2;
+/**
+ * So far ahead, and so many at once, the store is asked to have them at hand: 2 to 3 MiB, what a consumer takes in 3 to
+ * 5 ms, in which a disk brings it.
+ */
+export const PREFETCH_FROM = 8;
+export const PREFETCHED = 4;
 
 export class LogCursor {
   segment = 0;

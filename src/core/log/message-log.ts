@@ -5,7 +5,7 @@
  * and those that were recovered, are cold until they are read.
  */
 import type { CommitId } from '../ports/message-store.js';
-import { LogCursor, READ_AHEAD } from './log-cursor.js';
+import { LogCursor, PREFETCH_FROM, PREFETCHED, READ_AHEAD } from './log-cursor.js';
 import type { LogEnvironment } from './log-environment.js';
 import { LogPaging, type LogState } from './log-paging.js';
 import type { PageableLog } from './pager.js';
@@ -261,6 +261,10 @@ export class MessageLog implements ChangingLog, LogState, PagedLog, PageableLog 
     for (let ahead = 1; ahead <= READ_AHEAD; ahead++) {
       const next = this.#segments[cursor.segment + ahead];
       if (next?.hot === false) pager.pages.readAhead(this, next);
+    }
+    const far = cursor.segment + PREFETCH_FROM;
+    if (this.#segments[far]?.hot === false) {
+      pager.pages.prefetch(this.id, this.#segments.slice(far, far + PREFETCHED));
     }
     return entered;
   }

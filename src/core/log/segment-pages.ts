@@ -78,6 +78,23 @@ export class SegmentPages {
     });
   }
 
+  /**
+   * Has the store bring these neighbours, the first of them cold, into the system's cache, which takes no memory of ours.
+   * In one piece: what is asked for one by one keeps the threads busy that commits need.
+   */
+  prefetch(logId: number, neighbours: readonly Segment[]): void {
+    const [first] = neighbours;
+    let last: Segment | undefined;
+    for (const segment of neighbours) {
+      if (segment.hot || segment.page !== undefined || segment.prefetched) break;
+      segment.prefetched = true;
+      last = segment;
+    }
+    if (first !== undefined && last !== undefined) {
+      this.#store.prefetch(logId, first.firstPosition, last.lastPosition);
+    }
+  }
+
   /** Starts to write a segment to a page. */
   write(log: PagedLog, segment: Segment, writer: ScratchWriter): void {
     segment.writing = true;
