@@ -6,8 +6,8 @@ import type { CommitId, MessageStore } from '../../core/ports/message-store.js';
 import { type Turn, TurnPhase, type TurnTask } from '../../core/turn.js';
 import type { PublishThrottle } from './publish-throttle.js';
 
-/** So many bytes may wait for the disk; then publishers are read no further until some of them are there. */
-const MOST_OUTSTANDING_BYTES = 64 * 1024 * 1024;
+/** So many bytes may wait for the disk; each is in memory three times: in its queue, in the batch and in the transaction. */
+const MOST_OUTSTANDING_BYTES = 16 * 1024 * 1024;
 
 export class Durability {
   readonly #throttle: PublishThrottle;

@@ -53,21 +53,21 @@ describe('who waits for the disk', () => {
     }
   });
 
-  it('throttles publishers while more than 64 MiB wait, counting the batch on its way and the one that fills', () => {
+  it('throttles publishers while more than 16 MiB wait, counting the batch on its way and the one that fills', () => {
     const { store, throttle, durability } = durabilityOf();
     const megabytes = (count: number): number => count * 1024 * 1024;
-    durability.published(1, megabytes(40));
-    durability.published(2, megabytes(24));
+    durability.published(1, megabytes(10));
+    durability.published(2, megabytes(6));
     expect(throttle.active).toBe(false);
     durability.published(2, 1);
     expect(throttle.active).toBe(true);
     store.makeDurable(1);
     expect(throttle.active).toBe(false);
-    durability.published(2, megabytes(41));
+    durability.published(2, megabytes(11));
     expect(throttle.active).toBe(true);
     store.makeDurable(2);
     expect(throttle.active).toBe(false);
-    durability.published(3, megabytes(64));
+    durability.published(3, megabytes(16));
     expect(throttle.active).toBe(false);
   });
 });
