@@ -3,7 +3,6 @@
  * The command: reads its options, starts a broker, says where it listens, and stops it on a signal.
  * Exit codes: 0 stopped as asked, 1 could not start or stop, or a check found problems, 2 wrong options.
  */
-import { readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { resolve } from 'node:path';
 import { type Broker, runBroker } from '../src/broker.js';
@@ -17,6 +16,7 @@ import {
   restrictedToLoopback,
 } from '../src/config.js';
 import { createLogger, type LogDestination, type Logger, standardOutput } from '../src/logger.js';
+import { packageVersion, programName } from '../src/version.js';
 import { backup, type CheckRequest, check } from './maintenance.js';
 
 /** How often a broker that npm started looks whether its parent is still there. */
@@ -31,7 +31,7 @@ switch (commandLine.kind) {
     output.write(commandLine.text);
     break;
   case 'version':
-    output.write(`${version()}\n`);
+    output.write(`${packageVersion()}\n`);
     break;
   case 'check':
     await runCheck(commandLine);
@@ -67,7 +67,7 @@ async function run(options: BrokerOptions, log: Logger, out: LogDestination): Pr
 
 async function runCheck(request: CheckRequest): Promise<void> {
   try {
-    const [text, exitCode] = await check(request, writer());
+    const [text, exitCode] = await check(request, programName());
     output.write(text);
     process.exitCode = exitCode;
   } catch (error) {
@@ -77,7 +77,7 @@ async function runCheck(request: CheckRequest): Promise<void> {
 
 async function runBackup(directory: string, target: string): Promise<void> {
   try {
-    await backup(directory, target, writer());
+    await backup(directory, target, programName());
     output.write(`copied ${resolve(directory)} to ${resolve(target)}\n`);
   } catch (error) {
     fail(1, startFailure(error));
@@ -89,7 +89,7 @@ function announce(broker: Broker, options: BrokerOptions, log: Logger, out: LogD
   // Only the password that everybody knows may stand on a screen and in a log.
   if (options.defaultPassword !== WELL_KNOWN_PASSWORD) url.password = '***';
   if (options.logFormat === 'json') {
-    log.info({ version: version(), url: url.href, ...storeFields(options) }, 'Jackalope');
+    log.info({ version: packageVersion(), url: url.href, ...storeFields(options) }, 'Jackalope');
   } else if (options.logLevel !== 'silent') {
     out.write(banner(url.href, options));
   }
@@ -114,7 +114,7 @@ function banner(url: string, { dataDirectory }: BrokerOptions): string {
       ? 'Everything is kept in memory only: it is gone when the broker stops.'
       : `Durable queues and persistent messages are kept in ${resolve(dataDirectory)}`;
   return `
-  Jackalope ${version()}
+  Jackalope ${packageVersion()}
 
   ${url}
   Paste this URL into any RabbitMQ client (AMQP 0-9-1).
@@ -174,17 +174,6 @@ function startFailure(error: unknown): string {
     default:
       return error.stack ?? error.message;
   }
-}
-
-/** This file runs from dist/bin. */
-function version(): string {
-  const content: unknown = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
-  return typeof content === 'object' && content !== null && 'version' in content ? String(content.version) : 'unknown';
-}
-
-/** Who a data directory says it was written by. */
-function writer(): string {
-  return `Jackalope ${version()}`;
 }
 
 function fail(exitCode: 1 | 2, text: string): never {
