@@ -53,6 +53,28 @@ describe('housekeeping of the LMDB store', () => {
     await open.abandon();
   });
 
+  it('merges no run of the batch that makes them too many', async () => {
+    const open = await openStore(temporaryDirectory());
+    const log = new ScriptedLog(LOG, open.store);
+    for (let position = 1; position <= 64; position++) {
+      append(log, position, position, 100);
+      await open.commit();
+    }
+    // One that has a run of its own between two tiny ones.
+    append(log, 65, 65, 100);
+    append(log, 66, 66, 300_000);
+    append(log, 67, 67, 100);
+    await open.commit();
+    for (let position = 68; position <= 140; position++) {
+      append(log, position, position, 100);
+      await open.commit();
+    }
+    expect(positionsOf(open)).toEqual(range(1, 140));
+    for (const result of examineRuns(open.environment)) expect(result).not.toBeTypeOf('string');
+    expect(open.store.heldBytes).toBe(140 * encodedRecord(100, 0, 1).length + 299_900);
+    await open.abandon();
+  });
+
   it('writes sparse runs again once they waste more than is alive', async () => {
     const directory = temporaryDirectory();
     let open = await openStore(directory);

@@ -156,7 +156,8 @@ export class LmdbMessageStore implements MessageStore, BatchSink, BatchSource {
       const runsBefore = this.#newRuns.length;
       log.collect(this);
       this.#packer.finish();
-      if (this.#newRuns.length > runsBefore) this.#rewriter.mergeTiny(this.#log, this.#addRun);
+      const added = this.#newRuns.length - runsBefore;
+      if (added > 0) this.#rewriter.mergeTiny(this.#log, added, this.#addRun);
     }
     this.#log = undefined;
     this.#rewriter.compact(this.#logs, this.#addRun);

@@ -77,11 +77,15 @@ export class Rewriter {
     this.#sparse.delete(run);
   }
 
-  /** `log` got a run in the open batch. Merges the tiny ones before it when they have become many. */
-  mergeTiny(log: StoredLog, added: (run: Run) => void): void {
+  /**
+   * `log` got `count` runs in the open batch. Merges the tiny ones before them when they have become many. Those of the
+   * batch itself are not written yet and stay out of it; several at once are a sign of a busy log, which starts anew.
+   */
+  mergeTiny(log: StoredLog, count: number, added: (run: Run) => void): void {
     const newest = log.runs[log.runs.length - 1];
     if (newest === undefined) return;
-    log.tinyRuns = newest.sizeBytes < TINY_BYTES ? Math.min(log.tinyRuns + 1, log.runs.length) : 0;
+    if (newest.sizeBytes >= TINY_BYTES) log.tinyRuns = 0;
+    else log.tinyRuns = count > 1 ? 1 : Math.min(log.tinyRuns + 1, log.runs.length);
     if (log.tinyRuns <= MERGED_RUNS) return;
     let from = log.runs.length - log.tinyRuns;
     // Some that were counted may be settled and gone.
