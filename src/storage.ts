@@ -74,7 +74,13 @@ async function onDisk(environment: StorageEnvironment, folder: string): Promise<
   const { clock, turn, log, alarms, options } = environment;
   const lock = await lockDirectory(folder, clock);
   const { directory } = lock;
+  // What was opened, to be closed in the opposite order, also when the start fails halfway.
+  const opened: (() => void | Promise<void>)[] = [() => lock.release()];
+  const close = once(() => closeAll(opened));
   try {
+    // Before the stores: their last batch may hold bodies that are on a scratch page.
+    const scratch = new ScratchFileStore(join(directory, 'scratch'));
+    opened.push(() => scratch.close());
     // Imported late: a broker in memory needs none of it.
     const { openStores } = await import('./store/lmdb/open-stores.js');
     const stores = await openStores({
@@ -84,35 +90,36 @@ async function onDisk(environment: StorageEnvironment, folder: string): Promise<
       defer: (task) => turn.defer(TurnPhase.Commit, task),
       events: storeEvents(environment),
     });
+    opened.push(() => stores.close());
     // First, so that nothing else sees what deleted queues left.
     stores.messages.keepOnly(queueIds(stores.definitions));
-    const scratch = new ScratchFileStore(join(directory, 'scratch'));
     const logs = logEnvironment(environment, stores.messages, scratch);
     const [memory, closeMemory] = memoryMonitor(environment, logs.pager);
+    opened.push(closeMemory);
     const limitBytes = options.diskFreeLimitBytes;
     const disk = new DiskMonitor({ clock, log, alarms, directory, limitBytes, freeBytes: () => stores.freeBytes() });
+    opened.push(() => disk.close());
     await disk.start();
-    return {
-      definitions: stores.definitions,
-      logs,
-      memory,
-      disk,
-      highestLogId: stores.messages.highestLogId,
-      close: once(async () => {
-        closeMemory();
-        disk.close();
-        try {
-          await stores.close();
-        } finally {
-          await scratch.close();
-          await lock.release();
-        }
-      }),
-    };
+    const { definitions, messages } = stores;
+    return { definitions, logs, memory, disk, highestLogId: messages.highestLogId, close };
   } catch (error) {
-    await lock.release();
+    // What stopped the start is what counts.
+    await close().catch(() => {});
     throw error;
   }
+}
+
+/** The last first. What cannot be closed keeps nothing else open; rejects with the first failure. */
+async function closeAll(opened: readonly (() => void | Promise<void>)[]): Promise<void> {
+  const failures: unknown[] = [];
+  for (const close of [...opened].reverse()) {
+    try {
+      await close();
+    } catch (error) {
+      failures.push(error);
+    }
+  }
+  if (failures.length > 0) throw failures[0];
 }
 
 function queueIds(definitions: DefinitionStore): Set<number> {
