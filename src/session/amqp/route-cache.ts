@@ -18,6 +18,8 @@ export interface CachedRoute {
 
 const FIRST_SLOTS = 64;
 const MOST_SLOTS = 16_384;
+/** A route is in the slot of its hash or in one of those behind it. */
+const TRIED_SLOTS = 8;
 
 export class RouteCache {
   #last: CachedRoute | undefined;
@@ -29,11 +31,18 @@ export class RouteCache {
   find(bytes: Uint8Array, start: number, end: number, epoch: number): CachedRoute | undefined {
     const last = this.#last;
     if (last !== undefined && last.epoch === epoch && equals(last.key, bytes, start, end)) return last;
-    if (this.#slots.length === 0) return undefined;
-    const found = this.#slots[hash(bytes, start, end) & (this.#slots.length - 1)];
-    if (found === undefined || found.epoch !== epoch || !equals(found.key, bytes, start, end)) return undefined;
-    this.#last = found;
-    return found;
+    const slots = this.#slots;
+    if (slots.length === 0) return undefined;
+    const first = hash(bytes, start, end);
+    for (let tried = 0; tried < TRIED_SLOTS; tried++) {
+      const found = slots[(first + tried) & (slots.length - 1)];
+      if (found === undefined) return undefined;
+      if (found.epoch === epoch && equals(found.key, bytes, start, end)) {
+        this.#last = found;
+        return found;
+      }
+    }
+    return undefined;
   }
 
   add(route: CachedRoute): void {
@@ -58,12 +67,21 @@ export class RouteCache {
     this.#count = grows ? current.length : 0;
   }
 
+  /** In the first slot that is free or outdated; where none is, it drives one out. */
   #put(route: CachedRoute): void {
-    const at = hash(route.key, 0, route.key.length) & (this.#slots.length - 1);
+    const slots = this.#slots;
+    const first = hash(route.key, 0, route.key.length);
+    let at = first & (slots.length - 1);
+    for (let tried = 0; tried < TRIED_SLOTS; tried++) {
+      const candidate = (first + tried) & (slots.length - 1);
+      if (slots[candidate]?.epoch === route.epoch) continue;
+      at = candidate;
+      break;
+    }
     // One that takes the place of an outdated route is no sign of too few slots.
-    const replaced = this.#slots[at];
+    const replaced = slots[at];
     if (replaced === undefined || replaced.epoch === route.epoch) this.#count++;
-    this.#slots[at] = route;
+    slots[at] = route;
   }
 }
 

@@ -54,7 +54,7 @@ describe('the route cache', () => {
     expect(find(cache, 'b', 2)).toBeUndefined();
   });
 
-  it('holds most of thousands of keys, and never gives one for another', () => {
+  it('holds ten thousand keys, and never gives one for another', () => {
     const cache = new RouteCache();
     const keys = Array.from({ length: 10_000 }, (_, index) => `key.${index}`);
     // Twice, as a publisher does that goes through its keys: what was driven out comes back.
@@ -63,7 +63,7 @@ describe('the route cache', () => {
     }
     const found = keys.map((key) => find(cache, key)?.routingKey);
     expect(found.every((routingKey, index) => routingKey === undefined || routingKey === keys[index])).toBe(true);
-    expect(found.filter((routingKey) => routingKey !== undefined).length).toBeGreaterThan(5000);
+    expect(found.filter((routingKey) => routingKey !== undefined).length).toBeGreaterThan(9800);
   });
 
   it('does not grow with the changes of the topology', () => {
