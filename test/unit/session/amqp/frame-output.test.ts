@@ -9,6 +9,7 @@ import { FrameOutput } from '../../../../src/session/amqp/frame-output.js';
 import { FakeClock } from '../../../support/fake-clock.js';
 import { MemoryTransport } from '../../../support/memory-transport.js';
 import { type Message, sourceOf } from '../../../support/messages.js';
+import { Random, seedOf } from '../../../support/random.js';
 import { bodyFrame, type Frame, FrameCutter, headerFrame, methodFrame } from '../../../support/wire-frames.js';
 
 const CHANNEL = 0x0102;
@@ -68,9 +69,14 @@ function contentFrames(properties: Uint8Array, body: Buffer, frameMax: number): 
   return Buffer.concat(frames);
 }
 
-function deliverFrames(deliveryTag: number, redelivered: boolean, message: Message, frameMax = FRAME_MAX): Buffer {
+function deliverFrames(
+  deliveryTag: number,
+  redelivered: boolean,
+  message: Message,
+  frameMax = FRAME_MAX,
+  consumerTag = 'tag',
+): Buffer {
   const { exchange = '', routingKey = 'q', properties = Uint8Array.of(0, 0), body = '' } = message;
-  const consumerTag = 'tag';
   const method = methodFrame(CHANNEL, {
     name: 'basic.deliver',
     consumerTag,
@@ -157,6 +163,34 @@ describe('what a connection sends', () => {
         }
       }
     }
+  });
+
+  it('sends deliveries that are much like the one before', () => {
+    const { clock, transport, output } = outputOver();
+    const random = new Random(seedOf('like deliveries'));
+    const pick = <T>(...choices: [T, ...T[]]): T => choices[random.below(choices.length)] ?? choices[0];
+    const tags = { tag: prefix('tag'), tog: prefix('tog') };
+    const expected: Buffer[] = [];
+    for (let deliveryTag = 1; deliveryTag <= 2000; deliveryTag++) {
+      const message = {
+        routingKey: pick('aa', 'aa', 'aa', 'ab', 'a'),
+        properties: pick(
+          Uint8Array.of(0, 0),
+          Uint8Array.of(0, 0),
+          Uint8Array.of(0x10, 0, 1),
+          Uint8Array.of(0x10, 0, 2),
+        ),
+        body: pattern(pick(16, 16, 17, 0, 1000)).fill(deliveryTag),
+      };
+      const record = recordOf(message);
+      record.redelivered = pick(false, true);
+      const consumerTag = pick<keyof typeof tags>('tag', 'tag', 'tog');
+      output.deliver(tags[consumerTag], deliveryTag, record);
+      expected.push(deliverFrames(deliveryTag, record.redelivered, message, FRAME_MAX, consumerTag));
+      if (random.below(100) === 0) clock.endTurn();
+    }
+    clock.settle();
+    expect(transport.take().equals(Buffer.concat(expected))).toBe(true);
   });
 
   it('cuts a body at what was negotiated, and never inside a frame', () => {
