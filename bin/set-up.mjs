@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 
 const LEAST_NODE = 20;
 const SOURCES = ['src', 'protocol', 'bin', 'bench', 'package.json', 'tsconfig.json', 'tsconfig.build.json'];
-const BUILT = 'dist/bin/jackalope.js';
+const BUILT = 'dist/bin/command.cjs';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 process.chdir(root);

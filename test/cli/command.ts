@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
 
-const SCRIPT = fileURLToPath(new URL('../../dist/bin/jackalope.js', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('../../dist/bin/jackalope.cjs', import.meta.url));
 
 export interface Finished {
   readonly exitCode: number | null;
@@ -19,9 +19,9 @@ export class Command {
   readonly #finished: Promise<Finished>;
 
   /** With `shell` the child is a shell that runs the command as its own child, as npm does. */
-  constructor(args: readonly string[], env: Record<string, string> = {}, { shell = false } = {}) {
+  constructor(args: readonly string[], env: Record<string, string> = {}, { shell = false, script = SCRIPT } = {}) {
     const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('JACKALOPE_'));
-    const direct = [process.execPath, SCRIPT, ...args];
+    const direct = [process.execPath, script, ...args];
     const [file = '', ...rest] = shell ? ['sh', '-c', '"$@"; exit', 'sh', ...direct] : direct;
     this.#child = spawn(file, rest, {
       env: { ...Object.fromEntries(inherited), ...env },

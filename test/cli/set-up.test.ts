@@ -16,7 +16,7 @@ const { appendFileSync, mkdirSync, writeFileSync } = require('node:fs');
 appendFileSync('calls', 'tsc\\n');
 if (require('node:fs').readFileSync('src/index.ts', 'utf8') === 'wrong') process.exit(2);
 mkdirSync('dist/bin', { recursive: true });
-writeFileSync('dist/bin/jackalope.js', '');
+writeFileSync('dist/bin/command.cjs', '');
 `;
 
 const BUNDLER = `
@@ -84,7 +84,7 @@ describe.skipIf(process.platform === 'win32')('bin/set-up.mjs', () => {
   it('does not miss an optional package of another platform', () => {
     setUp('--build');
     write('node_modules/.package-lock.json', lock('1.0.0'));
-    touchLater('dist/bin/jackalope.js');
+    touchLater('dist/bin/command.cjs');
     expect(setUp('--build').calls).toEqual([]);
   });
 

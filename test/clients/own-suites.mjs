@@ -18,7 +18,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 
 const brokerCommand =
-  process.env.JACKALOPE_BIN ?? fileURLToPath(new URL('../../dist/bin/jackalope.js', import.meta.url));
+  process.env.JACKALOPE_BIN ?? fileURLToPath(new URL('../../dist/bin/jackalope.cjs', import.meta.url));
 const reporter = new URL('test-results.mjs', import.meta.url).href;
 
 const silenceLimitMs = 60_000;

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
-const SCRIPT = fileURLToPath(new URL('../../dist/bin/jackalope.js', import.meta.url));
+const SCRIPT = fileURLToPath(new URL('../../dist/bin/jackalope.cjs', import.meta.url));
 const STARTED = 'Server startup complete';
 const START_TIMEOUT_MS = 10_000;
 const STOP_TIMEOUT_MS = 10_000;

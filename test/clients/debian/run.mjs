@@ -16,7 +16,7 @@ import { fileURLToPath } from 'node:url';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
 const brokerCommand =
-  process.env.JACKALOPE_BIN ?? fileURLToPath(new URL('../../../dist/bin/jackalope.js', import.meta.url));
+  process.env.JACKALOPE_BIN ?? fileURLToPath(new URL('../../../dist/bin/jackalope.cjs', import.meta.url));
 const scenarioNames = namesIn('../scenarios.json');
 const later = process.env.BROKER_URL ? [] : namesIn('../later.json');
 

@@ -1,4 +1,3 @@
-#!/usr/bin/env node
 /**
  * The command: reads its options, starts a broker, says where it listens, and stops it on a signal.
  * Exit codes: 0 stopped as asked, 1 could not start or stop, or a check found problems, 2 wrong options.
@@ -24,25 +23,8 @@ const PARENT_LOOK_MS = 250;
 const WELL_KNOWN_PASSWORD = 'guest';
 
 const output = standardOutput();
-const commandLine = readCommandLine();
-
-switch (commandLine.kind) {
-  case 'help':
-    output.write(commandLine.text);
-    break;
-  case 'version':
-    output.write(`${packageVersion()}\n`);
-    break;
-  case 'check':
-    await runCheck(commandLine);
-    break;
-  case 'backup':
-    await runBackup(commandLine.directory, commandLine.target);
-    break;
-  case 'run':
-    await run(commandLine.options, createLogger(commandLine.options, output), output);
-    break;
-}
+// No top-level await: the bundle is no module (see jackalope.ts).
+void perform(readCommandLine());
 
 function readCommandLine(): CommandLine {
   try {
@@ -50,6 +32,26 @@ function readCommandLine(): CommandLine {
   } catch (error) {
     if (!(error instanceof OptionError)) throw error;
     return fail(2, error.message);
+  }
+}
+
+async function perform(commandLine: CommandLine): Promise<void> {
+  switch (commandLine.kind) {
+    case 'help':
+      output.write(commandLine.text);
+      break;
+    case 'version':
+      output.write(`${packageVersion()}\n`);
+      break;
+    case 'check':
+      await runCheck(commandLine);
+      break;
+    case 'backup':
+      await runBackup(commandLine.directory, commandLine.target);
+      break;
+    case 'run':
+      await run(commandLine.options, createLogger(commandLine.options, output), output);
+      break;
   }
 }
 
