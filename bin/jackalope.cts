@@ -24,7 +24,9 @@ const HASH_STARTS_AT = 2;
 const CRC_AT = 16;
 const HEADER_BYTES = 24;
 
-if (fs.existsSync(BUNDLE)) runBundle();
+// The load generator is a program of its own: the broker's start shall not read it, nor it the broker.
+if (process.argv[2] === 'bench') void import('./bench.js');
+else if (fs.existsSync(BUNDLE)) runBundle();
 else void import('./command.js');
 
 function runBundle(): void {

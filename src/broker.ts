@@ -27,6 +27,7 @@ import { Durability } from './session/shared/durability.js';
 import { type AlarmSource, Alarms } from './session/shared/flow-control.js';
 import { PublishThrottle } from './session/shared/publish-throttle.js';
 import { openStorage, type Storage } from './storage.js';
+import { programName } from './version.js';
 
 /** The RabbitMQ release whose behaviour clients may expect; some of them parse it. */
 const ANNOUNCED_VERSION = '4.2.0';
@@ -267,7 +268,11 @@ class RunningBroker implements Broker {
       heartbeats: this.#heartbeats,
       throttle,
       durability: new Durability(this.#storage.logs.store, this.#turn, throttle),
-      serverProperties: serverProperties({ version: ANNOUNCED_VERSION, clusterName: `jackalope@${hostname()}` }),
+      serverProperties: serverProperties({
+        version: ANNOUNCED_VERSION,
+        clusterName: `jackalope@${hostname()}`,
+        platform: `${programName()} on Node.js ${process.versions.node}`,
+      }),
       openVirtualHost: (name, user, owner) => this.#openVirtualHost(name, user, owner),
     });
   }

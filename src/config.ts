@@ -285,6 +285,7 @@ function helpText(): string {
   return `Usage: jackalope [options]
        jackalope check [options]
        jackalope backup [options]
+       jackalope bench [scenario] [options]
 
 A message broker that RabbitMQ clients connect to.
 
@@ -293,7 +294,8 @@ ${optionList(ROWS)}
 Every option but --help and --version may also stand in the environment: ${environmentName(OPTIONS.amqpPort)}=5673.
 The command line wins over the environment, the environment over the config file.
 
-jackalope check --help and jackalope backup --help tell what they do with a data directory.
+jackalope check --help and jackalope backup --help tell what they do with a data directory, jackalope bench --help how to
+put load on a broker.
 `;
 }
 

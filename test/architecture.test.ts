@@ -28,6 +28,9 @@ const GENERATOR = 'protocol/amqp/generate.ts';
 const LAYOUT = 'src/core/log/record-layout.ts';
 const VIRTUAL_HOST = 'src/core/virtual-host.ts';
 const COMPOSITION = ['src/broker.ts', 'src/storage.ts', 'src/index.ts'];
+const LOAD_GENERATOR = 'bench/command.ts';
+/** Benchmarks of our own parts, and of a broker in the same process. */
+const INSIDE_BENCHES = /^bench\/(micro\/|hostile)/;
 /** What the subcommands call. */
 const OFFLINE_TOOLS = ['src/store/lmdb/check.ts', 'src/store/lmdb/backup.ts'];
 
@@ -118,7 +121,23 @@ const RULES: readonly Rule[] = [
       (inside('bin/', from) &&
         isOurs(to) &&
         !(typeOnly || inside('bin/', to)) &&
-        ![...COMPOSITION, ...OFFLINE_TOOLS, CLOCK, 'src/config.ts', 'src/logger.ts', 'src/version.ts'].includes(to)),
+        ![...COMPOSITION, ...OFFLINE_TOOLS, CLOCK, 'src/config.ts', 'src/logger.ts', 'src/version.ts'].includes(to) &&
+        !(from === 'bin/bench.ts' && to === LOAD_GENERATOR)),
+  },
+  {
+    number: 8,
+    text: 'bench imports protocol, node and itself; only bench/micro and bench/hostile measure what is inside',
+    isBroken: ({ from, to }) =>
+      inside('bench/', from) &&
+      !INSIDE_BENCHES.test(from) &&
+      !/^node:/.test(to) &&
+      !within(['bench/', 'protocol/'], to),
+  },
+  {
+    number: 8,
+    text: 'only bin/bench imports the load generator',
+    isBroken: ({ from, to }) =>
+      inside('bench/', to) && !inside('bench/', from) && !(from === 'bin/bench.ts' && to === LOAD_GENERATOR),
   },
   { number: 6, text: 'no import for its side effect', isBroken: ({ forSideEffect }) => forSideEffect },
   {
@@ -195,7 +214,7 @@ const within = (places: readonly string[], path: string): boolean =>
   places.some((place) => (place.endsWith('/') ? path.startsWith(place) : path === place));
 const areApart = (one: string, other: string, from: string, to: string): boolean =>
   (inside(one, from) && inside(other, to)) || (inside(other, from) && inside(one, to));
-const isOurs = (path: string): boolean => within(['src/', 'protocol/', 'bin/'], path);
+const isOurs = (path: string): boolean => within(['src/', 'protocol/', 'bin/', 'bench/'], path);
 
 function sourcesOf(folder: string): [string, string][] {
   return readdirSync(folder, { withFileTypes: true }).flatMap((entry): [string, string][] => {
@@ -207,7 +226,7 @@ function sourcesOf(folder: string): [string, string][] {
 
 describe('the architecture', () => {
   it('follows its import rules', () => {
-    const sources = new Map(['src', 'protocol', 'bin'].flatMap(sourcesOf));
+    const sources = new Map(['src', 'protocol', 'bin', 'bench'].flatMap(sourcesOf));
     expect(sources.size).toBeGreaterThan(10);
     expect(violations(sources)).toEqual([]);
   });
@@ -241,6 +260,10 @@ describe('the check of the import rules', () => {
     [6, 'bin/jackalope.ts', `import { VirtualHost } from '../src/core/virtual-host.js';`],
     [6, 'src/net/listener.ts', `import { pino } from 'pino';`],
     [7, 'src/core/a.ts', `import { b } from './a.js';`],
+    [8, 'bench/load/publisher.ts', `import { SystemClock } from '../../src/clock.js';`],
+    [8, 'bench/load/publisher.ts', `import amqp from 'amqplib';`],
+    [8, 'src/broker.ts', `import { runBenchCommand } from '../bench/command.js';`],
+    [8, 'bin/command.ts', `import { runBenchCommand } from '../bench/command.js';`],
   ])('sees rule %i broken in %s by %s', (number, path, source) => {
     const found = violations(new Map([[path, source]]));
     expect(found.map((text) => text.slice(0, 'rule N'.length))).toContain(`rule ${number}`);
@@ -252,6 +275,8 @@ describe('the check of the import rules', () => {
     ['src/core/a.ts', `import type { B } from './a.js';`],
     ['src/store/memory-store.ts', `import type { Queue } from '../core/queue/queue.js';`],
     ['src/core/log/record-layout.ts', `import { struct } from 'buffer-layout';`],
+    ['bin/bench.ts', `import { runBenchCommand } from '../bench/command.js';`],
+    ['bench/micro/codec-steps.ts', `import { Turn } from '../../src/core/turn.js';`],
   ])('has nothing against %s with %s', (path, source) => {
     expect(violations(new Map([[path, source]]))).toEqual([]);
   });

@@ -72,7 +72,7 @@ export class MemoryServer {
       heartbeats: new HeartbeatMonitor(clock),
       throttle,
       durability: new Durability(store, turn, throttle),
-      serverProperties: serverProperties({ version: '4.1.0', clusterName: 'test' }),
+      serverProperties: serverProperties({ platform: 'tests', version: '4.1.0', clusterName: 'test' }),
       openVirtualHost: (_name, _user, owner) => open(owner),
     });
   }

@@ -64,7 +64,7 @@ export function memoryBroker(limits: Partial<AmqpLimits> = {}, store?: MessageSt
     heartbeats: new HeartbeatMonitor(clock),
     throttle,
     durability: new Durability(store ?? new MemoryMessageStore(), turn, throttle),
-    serverProperties: serverProperties({ version: '4.2.0', clusterName: 'test' }),
+    serverProperties: serverProperties({ platform: 'tests', version: '4.2.0', clusterName: 'test' }),
     openVirtualHost: (name, user, owner) => {
       if (name !== host.name) throw new BrokerError('not-allowed', `vhost ${name} not found`);
       return new VirtualHostAccess(user, host, USERS, owner);

@@ -161,7 +161,11 @@ export class Handshake {
 }
 
 /** What connection.start says of the server. Keys are sorted; clients read version and capabilities. */
-export function serverProperties(product: { readonly version: string; readonly clusterName: string }): FieldTable {
+export function serverProperties(product: {
+  readonly version: string;
+  readonly clusterName: string;
+  readonly platform: string;
+}): FieldTable {
   return table({
     capabilities: {
       publisher_confirms: true,
@@ -177,7 +181,7 @@ export function serverProperties(product: { readonly version: string; readonly c
     cluster_name: product.clusterName,
     copyright: 'Copyright (c) 2026 The Jackalope authors',
     information: 'Licensed under the MIT licence',
-    platform: `Node.js ${process.versions.node}`,
+    platform: product.platform,
     // Clients look for this name, and for a version of the series whose behaviour this is.
     product: 'RabbitMQ',
     version: product.version,
