@@ -18,6 +18,10 @@ export interface PagingBudget {
   readonly residentBytes: number;
   /** Freed segments kept for the next ones. */
   readonly reusableBytes: number;
+  /** Reserved for segments and never used: it counts among the buffers, and takes no memory yet. */
+  readonly reservedBytes: number;
+  /** Of segments, given up so far: a collection gives them back to the system. */
+  readonly droppedBytes: number;
   /** How much of segments may stay in memory. */
   budgetBytes: number;
 }
@@ -42,6 +46,8 @@ const CLEAR_SHARE = 0.95;
 /** Of the limit: what heap and buffers besides segments must have grown by for a collection to be worth its pause. */
 const GROWTH_SHARE = 0.05;
 const COLLECTION_INTERVAL_MS = 2000;
+/** Given up memory that is worth a collection, so that the process shrinks again after a burst. */
+const DROPPED_BYTES = 64 * 1024 * 1024;
 
 export class MemoryMonitor {
   /** Bytes in use by the last sample: anonymous memory without what malloc keeps. */
@@ -56,6 +62,7 @@ export class MemoryMonitor {
   #collectedAt = Number.NEGATIVE_INFINITY;
   /** Heap and buffers besides segments, at their lowest since the last collection: so much of them was alive. */
   #liveBytes = Number.POSITIVE_INFINITY;
+  #droppedBefore = 0;
 
   constructor(options: MemoryMonitorOptions) {
     this.#options = options;
@@ -88,7 +95,8 @@ export class MemoryMonitor {
     const segmentBytes = paging.residentBytes + paging.reusableBytes;
     const othersBytes = Math.max(0, this.usedBytes - segmentBytes);
     paging.budgetBytes = Math.max(LEAST_BUDGET_BYTES, PAGING_SHARE * this.#limitBytes - othersBytes);
-    const collected = this.#collectIfWorthwhile(sample.heapBytes + sample.bufferBytes - segmentBytes);
+    const otherBuffers = sample.bufferBytes - segmentBytes - paging.reservedBytes;
+    const collected = this.#collectIfWorthwhile(sample.heapBytes + otherBuffers);
     this.#updateAlarm(collected);
   }
 
@@ -105,15 +113,18 @@ export class MemoryMonitor {
   /** A collection that frees nothing is not repeated: what is left then counts as alive. */
   #collectIfWorthwhile(collectableBytes: number): boolean {
     this.#liveBytes = Math.min(this.#liveBytes, collectableBytes);
-    if (this.usedBytes <= PAGING_SHARE * this.#limitBytes) return false;
-    if (collectableBytes - this.#liveBytes < GROWTH_SHARE * this.#limitBytes) return false;
-    const { clock, collectGarbage } = this.#options;
+    const { clock, collectGarbage, paging } = this.#options;
+    const isUsed = this.usedBytes > PAGING_SHARE * this.#limitBytes;
+    const hasGrown = collectableBytes - this.#liveBytes >= GROWTH_SHARE * this.#limitBytes;
+    const hasDropped = paging.droppedBytes - this.#droppedBefore >= DROPPED_BYTES;
+    if (!(isUsed && hasGrown) && !hasDropped) return false;
     const now = clock.monotonicTime();
     if (now - this.#collectedAt < COLLECTION_INTERVAL_MS) return false;
     this.#collectedAt = now;
+    this.#droppedBefore = paging.droppedBytes;
     this.#liveBytes = Number.POSITIVE_INFINITY;
     collectGarbage();
-    return true;
+    return isUsed;
   }
 
   /** A collection just asked for gets until the next sample to show its effect. */

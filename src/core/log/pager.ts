@@ -20,6 +20,10 @@ export interface PagingBudget {
   readonly residentBytes: number;
   /** Kept for segments to come. */
   readonly reusableBytes: number;
+  /** Reserved for segments and never used: no memory yet. */
+  readonly reservedBytes: number;
+  /** Of segments, given up so far: a collection gives them back to the system. */
+  readonly droppedBytes: number;
   /** Above it messages leave memory. */
   budgetBytes: number;
 }
@@ -95,6 +99,14 @@ export class Pager implements PagingBudget, TurnTask, ScratchWriterListener {
 
   get reusableBytes(): number {
     return this.#segments.reusableBytes;
+  }
+
+  get reservedBytes(): number {
+    return this.#segments.reservedBytes;
+  }
+
+  get droppedBytes(): number {
+    return this.#segments.droppedBytes;
   }
 
   get budgetBytes(): number {

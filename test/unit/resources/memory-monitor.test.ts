@@ -13,7 +13,7 @@ const NATIVE = 10 * MIB;
 class Process {
   readonly clock = new FakeClock();
   readonly alarms = new Alarms();
-  readonly paging = { residentBytes: 0, reusableBytes: 0, budgetBytes: 0 };
+  readonly paging = { residentBytes: 0, reusableBytes: 0, reservedBytes: 0, droppedBytes: 0, budgetBytes: 0 };
   readonly captured = capturedLog();
   buffers = 0;
   native = NATIVE;
@@ -247,5 +247,31 @@ describe('a closed monitor', () => {
     process.monitor.close();
     process.monitor.close();
     expect(process.clock.timerCount).toBe(0);
+  });
+});
+
+describe('memory that segments gave up', () => {
+  it('is collected once there is much of it, and not twice', () => {
+    const process = started();
+    process.paging.droppedBytes = 63 * MIB;
+    process.next(50);
+    expect(process.collections).toBe(0);
+    process.paging.droppedBytes = 64 * MIB;
+    process.next(50);
+    expect(process.collections).toBe(1);
+    process.paging.droppedBytes = 200 * MIB;
+    process.next(50);
+    expect(process.collections).toBe(2);
+    process.next(50);
+    expect(process.collections).toBe(2);
+  });
+
+  it('is collected at most every other second', () => {
+    const process = started();
+    for (let tenth = 0; tenth < 100; tenth++) {
+      process.paging.droppedBytes += 100 * MIB;
+      process.next();
+    }
+    expect(process.collections).toBe(5);
   });
 });
