@@ -67,7 +67,7 @@ function report(brokers: Readonly<Record<Side, BrokerUnderTest>>, outcome: Round
   const versions = { ours: versionOf(identities.ours), theirs: options.name ?? versionOf(identities.theirs) };
   const comparison = compareRuns(namesOf(identities, versions), runs, starts);
   const date = new Date().toISOString().slice(0, 'yyyy-mm-dd'.length);
-  const file = `${date}-${versions.theirs.toLowerCase().replace(/[^a-z0-9.]+/g, '-')}`;
+  const file = `${date}-${fileNameOf(versions.theirs)}`;
   const markdown = markdownOf(comparison, {
     date,
     machine: thisMachine(),
@@ -100,6 +100,14 @@ function namesOf(identities: RoundsOutcome['identities'], versions: Record<Side,
 
 function versionOf({ product, version }: RoundsOutcome['identities'][Side]): string {
   return `${product} ${version}`.trim();
+}
+
+/** Without what stands in brackets: the platform. */
+function fileNameOf(version: string): string {
+  return version
+    .replace(/ \(.*/, '')
+    .toLowerCase()
+    .replace(/[^a-z0-9.]+/g, '-');
 }
 
 function commandOf(scenario: ComparedScenario): string {
