@@ -3,12 +3,15 @@
  * services across folders.
  */
 import { hostname } from 'node:os';
+import { decodeProperties, encodeProperties } from '../protocol/amqp/properties.js';
 import { Authenticator } from './auth/authenticator.js';
 import { FULL_PERMISSIONS, type PermissionPatterns } from './auth/permissions.js';
 import { type User, UserStore } from './auth/user-store.js';
 import { VirtualHostAccess } from './auth/virtual-host-access.js';
 import { SystemClock } from './clock.js';
 import { type BrokerOptions, parseOption, restrictedToLoopback } from './config.js';
+import { Deadlines } from './core/deadlines.js';
+import type { PropertiesCodec } from './core/ports/properties-codec.js';
 import { virtualHostDefinition } from './core/definitions.js';
 import type { Definition } from './core/ports/definition-store.js';
 import type { QueueOwner } from './core/queue/queue.js';
@@ -97,6 +100,8 @@ interface BrokerParts {
   readonly storage: Storage;
 }
 
+const PROPERTIES: PropertiesCodec = { decode: decodeProperties, encode: encodeProperties };
+
 class RunningBroker implements Broker {
   amqpPort = 0;
   readonly failed: Promise<Error>;
@@ -104,6 +109,7 @@ class RunningBroker implements Broker {
   readonly #log: Logger;
   readonly #clock: SystemClock;
   readonly #turn: Turn;
+  readonly #deadlines: Deadlines;
   readonly #virtualHosts = new Map<string, VirtualHost>();
   readonly #alarms: Alarms;
   readonly #heartbeats: HeartbeatMonitor;
@@ -120,6 +126,7 @@ class RunningBroker implements Broker {
     this.#log = log;
     this.#clock = clock;
     this.#turn = turn;
+    this.#deadlines = new Deadlines(clock, (error) => log.error({ err: error }, 'unexpected failure of what was due'));
     this.#alarms = alarms;
     this.#storage = storage;
     this.#users = new UserStore(storage.definitions);
@@ -221,6 +228,7 @@ class RunningBroker implements Broker {
     await this.#amqp.close("broker forced connection closure with reason 'shutdown'");
     await this.#listener.close();
     this.#heartbeats.close();
+    this.#deadlines.close();
     await this.#storage.close();
     this.#log.info('broker stopped');
   }
@@ -246,6 +254,8 @@ class RunningBroker implements Broker {
       turn: this.#turn,
       logs: this.#storage.logs,
       definitions: this.#storage.definitions,
+      deadlines: this.#deadlines,
+      properties: PROPERTIES,
       nextQueueId: () => ++this.#lastQueueId,
     });
     this.#virtualHosts.set(name, host);

@@ -76,7 +76,9 @@ export class VirtualHostAccess {
 
   /** Passive declare: no permission is asked for. */
   queue(name: string): Queue {
-    return this.#host.queue(name, this.#owner);
+    const queue = this.#host.queue(name, this.#owner);
+    queue.used();
+    return queue;
   }
 
   declareQueue(givenName: string, flags: Omit<QueueOptions, 'owner'> & { readonly exclusive: boolean }): Queue {
@@ -101,7 +103,7 @@ export class VirtualHostAccess {
   /** For basic.get and basic.consume. */
   queueToRead(name: string): Queue {
     this.#check('read', 'queue', name);
-    return this.#host.queue(name, this.#owner);
+    return this.queue(name);
   }
 
   /** Deletes the exclusive queues of this connection. */

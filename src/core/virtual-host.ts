@@ -5,6 +5,8 @@
  */
 import { BrokerError } from '../errors.js';
 import type { Binding, BindingDestination } from './binding.js';
+import { DeadLetters } from './dead-letters.js';
+import type { Deadlines } from './deadlines.js';
 import {
   bindingDefinition,
   DefinitionChanges,
@@ -29,6 +31,7 @@ import type {
   QueueDefinition,
 } from './ports/definition-store.js';
 import type { CommitId } from './ports/message-store.js';
+import type { PropertiesCodec } from './ports/properties-codec.js';
 import { queueTypeOf, validateQueueArguments } from './queue/arguments.js';
 import { ClassicQueue, type QueueHost } from './queue/classic-queue.js';
 import type { MessageTarget, PublishOutcome, Queue, QueueOptions, QueueOwner } from './queue/queue.js';
@@ -54,6 +57,8 @@ export interface VirtualHostEnvironment {
   readonly turn: Turn;
   readonly logs: LogEnvironment;
   readonly definitions: DefinitionStore;
+  readonly deadlines: Deadlines;
+  readonly properties: PropertiesCodec;
   /** Ids name logs in the store, so they are unique over all virtual hosts. */
   nextQueueId(): number;
 }
@@ -68,6 +73,8 @@ export class VirtualHost implements QueueHost {
   readonly name: string;
   readonly turn: Turn;
   readonly logs: LogEnvironment;
+  readonly deadlines: Deadlines;
+  readonly deadLetters: DeadLetters;
   readonly replyQueues: ReplyQueues;
   /** Moves on with every change that may alter a route. */
   epoch = 1;
@@ -83,6 +90,8 @@ export class VirtualHost implements QueueHost {
     this.name = name;
     this.turn = environment.turn;
     this.logs = environment.logs;
+    this.deadlines = environment.deadlines;
+    this.deadLetters = new DeadLetters(this, environment.properties, environment.logs.clock);
     this.#environment = environment;
     this.#changes = new DefinitionChanges(environment.definitions);
     this.replyQueues = new ReplyQueues(() => this.touch());
@@ -204,6 +213,7 @@ export class VirtualHost implements QueueHost {
     const existing = this.#queues.get(name);
     if (existing !== undefined) {
       assertEquivalentQueue(existing, options, requester, this.name);
+      existing.used();
       if (options.durable && options.owner === undefined) this.#changes.noteLatest();
       return existing;
     }
@@ -235,7 +245,7 @@ export class VirtualHost implements QueueHost {
     return ready;
   }
 
-  lastConsumerGone(queue: Queue): void {
+  outlived(queue: Queue): void {
     this.#removeQueue(queue);
   }
 
@@ -297,15 +307,21 @@ export class VirtualHost implements QueueHost {
     const count = targets.length;
     if (count === 0) return;
     outcome.routed = true;
-    if (count > 1 && source.bodyEnd - source.bodyStart >= SHARE_FROM_BYTES) {
-      const bodies = this.logs.bodies;
-      source.sharedBodyId = bodies.put(source.body, source.bodyStart, source.bodyEnd);
+    // `targets` may be the walk's own array, which routing a dead letter would overwrite.
+    this.deadLetters.hold();
+    try {
+      if (count > 1 && source.bodyEnd - source.bodyStart >= SHARE_FROM_BYTES) {
+        const bodies = this.logs.bodies;
+        source.sharedBodyId = bodies.put(source.body, source.bodyStart, source.bodyEnd);
+        for (let i = 0; i < count; i++) targets[i]?.enqueue(source, outcome);
+        bodies.dropUnused(source.sharedBodyId);
+        source.sharedBodyId = 0;
+        return;
+      }
       for (let i = 0; i < count; i++) targets[i]?.enqueue(source, outcome);
-      bodies.dropUnused(source.sharedBodyId);
-      source.sharedBodyId = 0;
-      return;
+    } finally {
+      this.deadLetters.release();
     }
-    for (let i = 0; i < count; i++) targets[i]?.enqueue(source, outcome);
   }
 
   // --- inside

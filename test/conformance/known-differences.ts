@@ -95,6 +95,12 @@ export const knownDifferences = [
     ours: 'refuses to bind them with 403',
     reason: 'said so since 4.2',
   },
+  {
+    id: 'dead-letter-history',
+    rabbit3: 'goes on counting in an x-death header that a client published',
+    ours: 'starts a new history at the next death',
+    reason: 'in 4.x the history belongs to the broker',
+  },
 ] as const satisfies readonly KnownDifference[];
 
 export type DifferenceId = (typeof knownDifferences)[number]['id'];

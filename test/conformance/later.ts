@@ -10,15 +10,6 @@ export interface LaterVector {
 }
 
 export const laterVectors: readonly LaterVector[] = [
-  { vector: 'queue max-length 1 reject-publish + confirms, 2 publishes', waitsFor: 'x-max-length and x-overflow' },
-  { vector: 'fanout to rejecting and accepting queue', waitsFor: 'x-max-length and x-overflow' },
-  { vector: 'queue ttl=50, DLX "", no rk (self-cycle)', waitsFor: 'x-message-ttl and dead-lettering' },
-  { vector: 'cy2(ttl, dlx→cy3), cy3 reject → cy2 → expires → cy3', waitsFor: 'x-message-ttl and dead-lettering' },
-  {
-    vector: 'tx: publish, rollback; publish to full reject-publish queue, commit',
-    waitsFor: 'x-max-length and x-overflow (tx.test.ts has the rollback)',
-  },
-  { vector: 'x-expires 200, idle 500 ms', waitsFor: 'x-expires' },
   { vector: 'memory alarm, publish', waitsFor: 'the memory alarm' },
   { vector: 'priority queue max 5, priorities 0,3,9,1,5,3,none', waitsFor: 'x-max-priority' },
   { vector: 'SUBSCRIBE /queue/x then AMQP delete', waitsFor: 'STOMP' },
@@ -35,9 +26,6 @@ export const laterBehaviours: readonly LaterBehaviour[] = [
     waitsFor: 'x-queue-type quorum',
   },
   { behaviour: 'streams: offsets, filters, prefetch, unsupported methods', waitsFor: 'x-queue-type stream' },
-  { behaviour: 'expiration of messages and queues', waitsFor: 'x-message-ttl, expiration and x-expires' },
-  { behaviour: 'length limits and the nacks of reject-publish', waitsFor: 'x-max-length and x-overflow' },
-  { behaviour: 'dead-lettering and x-death', waitsFor: 'x-dead-letter-exchange' },
   { behaviour: 'priorities of messages', waitsFor: 'x-max-priority' },
   { behaviour: 'connection.blocked and connection.unblocked', waitsFor: 'the alarms' },
   { behaviour: 'what survives a restart', waitsFor: 'the durability tests' },

@@ -4,7 +4,17 @@ import { table } from '../../protocol/amqp/field-table.js';
 import type { WireClient } from '../support/wire-client.js';
 import { test } from './conformance-test.js';
 import { laterVectors } from './later.js';
-import { consume, declareQueue, exclusiveQueue, expectQueue, getOne, publishAll } from './topology.js';
+import {
+  bindQueue,
+  consume,
+  declareExchange,
+  declareQueue,
+  drain,
+  exclusiveQueue,
+  expectQueue,
+  getOne,
+  publishAll,
+} from './topology.js';
 import { type VectorName, vectorNames } from './vectors.js';
 
 const implemented: VectorName[] = [];
@@ -15,6 +25,7 @@ function vector(name: VectorName): string {
   return name;
 }
 
+const full = table({ 'x-max-length': 1, 'x-overflow': 'reject-publish' });
 const ttl = (value: number | bigint) => table({ 'x-message-ttl': value });
 
 /** Tag and body of the next delivery. */
@@ -149,6 +160,85 @@ test(vector('300 000-byte body, frame_max 131072'), async ({ connect }) => {
   client.publish(1, { routingKey: queue, body: Buffer.alloc(300_000) });
   await expectQueue(client, queue, { ready: 1 });
   expect((await getOne(client, queue)).bodyFrameSizes).toEqual([131_064, 131_064, 37_872]);
+});
+
+test(vector('queue max-length 1 reject-publish + confirms, 2 publishes'), async ({ client }) => {
+  const queue = await exclusiveQueue(client, { arguments: full });
+  await client.rpc(1, { name: 'confirm.select' }, 'confirm.select-ok');
+  client.publish(1, { routingKey: queue });
+  await client.expect(1, 'basic.ack', { deliveryTag: 1 });
+  client.publish(1, { routingKey: queue });
+  await client.expect(1, 'basic.nack', { deliveryTag: 2 });
+});
+
+test(vector('fanout to rejecting and accepting queue'), async ({ client, unique }) => {
+  const exchange = await declareExchange(client, { exchange: unique('x'), type: 'fanout' });
+  const [refusing, accepting] = [await exclusiveQueue(client, { arguments: full }), await exclusiveQueue(client)];
+  for (const queue of [refusing, accepting]) await bindQueue(client, { queue, exchange });
+  publishAll(client, refusing, ['first']);
+  await client.rpc(1, { name: 'confirm.select' }, 'confirm.select-ok');
+  client.publish(1, { exchange, body: 'second' });
+  await client.expect(1, 'basic.nack', { deliveryTag: 1 });
+  await client.expectNothing(1);
+  expect(await drain(client, accepting)).toEqual(['second']);
+});
+
+test(vector('queue ttl=50, DLX "", no rk (self-cycle)'), async ({ client }) => {
+  const args = table({ 'x-message-ttl': 50, 'x-dead-letter-exchange': '' });
+  const queue = await exclusiveQueue(client, { arguments: args });
+  publishAll(client, queue, ['m']);
+  await expectQueue(client, queue, { ready: 0 });
+  const witness = await exclusiveQueue(client, { arguments: ttl(150) });
+  publishAll(client, witness, ['witness']);
+  await expectQueue(client, witness, { ready: 0 });
+  expect(await drain(client, queue)).toEqual([]);
+});
+
+test(vector('cy2(ttl, dlx→cy3), cy3 reject → cy2 → expires → cy3'), async ({ client, unique }) => {
+  const [cy2, cy3] = [unique('cy2'), unique('cy3')];
+  const to = (queue: string) => ({ 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': queue });
+  await exclusiveQueue(client, { queue: cy2, arguments: table({ ...to(cy3), 'x-message-ttl': 10 }) });
+  await exclusiveQueue(client, { queue: cy3, arguments: table(to(cy2)) });
+  publishAll(client, cy2, ['m']);
+  await expectQueue(client, cy3, { ready: 1 });
+  const { deliveryTag } = await getOne(client, cy3);
+  client.send(1, { name: 'basic.reject', deliveryTag });
+  await expectQueue(client, cy3, { ready: 1 });
+  const { properties } = await getOne(client, cy3);
+  const history = properties.headers?.find(([key]) => key === 'x-death')?.[1];
+  const entries = history?.type === 'A' ? history.value : [];
+  const told = entries.map((entry) => {
+    const fields = entry.type === 'F' ? entry.value : [];
+    return ['queue', 'reason', 'count'].map((key) => {
+      const value = fields.find(([name]) => name === key)?.[1];
+      return value !== undefined && 'value' in value ? String(value.value) : undefined;
+    });
+  });
+  expect(told).toEqual([
+    [cy2, 'expired', '2'],
+    [cy3, 'rejected', '1'],
+  ]);
+});
+
+test(vector('tx: publish, rollback; publish to full reject-publish queue, commit'), async ({ client }) => {
+  const queue = await exclusiveQueue(client, { arguments: full });
+  await client.rpc(1, { name: 'tx.select' }, 'tx.select-ok');
+  publishAll(client, queue, ['rolled back']);
+  await client.rpc(1, { name: 'tx.rollback' }, 'tx.rollback-ok');
+  publishAll(client, queue, ['first']);
+  await client.rpc(1, { name: 'tx.commit' }, 'tx.commit-ok');
+  publishAll(client, queue, ['second']);
+  client.send(1, { name: 'tx.commit' });
+  await client.expectChannelClose(1, 406, 'PRECONDITION_FAILED - partial tx completion', [90, 20]);
+});
+
+test(vector('x-expires 200, idle 500 ms'), async ({ client, unique }) => {
+  const queue = await declareQueue(client, { queue: unique('q'), arguments: table({ 'x-expires': 200 }) });
+  const witness = await exclusiveQueue(client, { arguments: ttl(500) });
+  publishAll(client, witness, ['witness']);
+  await expectQueue(client, witness, { ready: 0 });
+  client.send(1, { name: 'queue.declare', queue, passive: true });
+  await client.expectChannelClose(1, 404, `NOT_FOUND - no queue '${queue}' in vhost '/'`, [50, 10]);
 });
 
 test('every vector is tested here or waits for something', () => {

@@ -6,6 +6,8 @@ import { Authenticator } from '../../src/auth/authenticator.js';
 import { FULL_PERMISSIONS } from '../../src/auth/permissions.js';
 import { UserStore } from '../../src/auth/user-store.js';
 import { VirtualHostAccess } from '../../src/auth/virtual-host-access.js';
+import { decodeProperties, encodeProperties } from '../../protocol/amqp/properties.js';
+import { Deadlines } from '../../src/core/deadlines.js';
 import { Pager } from '../../src/core/log/pager.js';
 import { SegmentPool } from '../../src/core/log/segment-pool.js';
 import { SharedBodies } from '../../src/core/log/shared-bodies.js';
@@ -51,6 +53,8 @@ export class MemoryServer {
       turn,
       logs: { clock, segments, bodies, store, pager: new Pager({ turn, segments, bodies, store }) },
       definitions: new MemoryDefinitionStore(),
+      deadlines: new Deadlines(clock, (error) => log.error({ err: error }, 'unexpected failure of what was due')),
+      properties: { decode: decodeProperties, encode: encodeProperties },
       nextQueueId: () => ++queueIds,
     });
     const throttle = new PublishThrottle(turn);

@@ -1,5 +1,7 @@
 /** A virtual host and what it needs, with a clock that the test drives and no disk. */
 
+import { decodeProperties, encodeProperties } from '../../protocol/amqp/properties.js';
+import { Deadlines } from '../../src/core/deadlines.js';
 import type { LogEnvironment } from '../../src/core/log/message-log.js';
 import { Pager } from '../../src/core/log/pager.js';
 import { SegmentPool } from '../../src/core/log/segment-pool.js';
@@ -75,7 +77,16 @@ export function coreEnvironment(
   const logs = { clock, segments, bodies, store, pager };
   const kept = [...definitions.load()];
   let lastQueueId = Math.max(0, ...kept.map((definition) => (definition.kind === 'queue' ? definition.id : 0)));
-  const host = new VirtualHost('/', { turn, logs, definitions, nextQueueId: () => ++lastQueueId });
+  const deadlines = new Deadlines(clock, (error) => failures.push(error));
+  const properties = { decode: decodeProperties, encode: encodeProperties };
+  const host = new VirtualHost('/', {
+    turn,
+    logs,
+    definitions,
+    deadlines,
+    properties,
+    nextQueueId: () => ++lastQueueId,
+  });
   host.restore(kept);
   return { clock, turn, logs, definitions, host, failures };
 }

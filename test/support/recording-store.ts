@@ -246,9 +246,20 @@ function runsOf(records: readonly StoredRecord[]): StoredRun[] {
       live: members.length,
       sizeBytes: members.reduce((sum, { record }) => sum + record.length, 0),
       sharedBodyCount: members.filter(({ body }) => body !== undefined).length,
+      earliestExpiry: earliest(members.flatMap(({ record }) => expiryOf(record))),
     });
   }
   return runs;
+}
+
+function earliest(times: readonly number[]): number {
+  return times.length === 0 ? 0 : Math.min(...times);
+}
+
+/** One or none. */
+function expiryOf(record: Buffer): number[] {
+  const expires = (recordHeader.decode(record).flags & RecordFlag.Expires) !== 0;
+  return expires ? [record.readDoubleLE(recordHeader.span)] : [];
 }
 
 function storedRecord(

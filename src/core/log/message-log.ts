@@ -34,6 +34,8 @@ export class MessageLog implements ChangingLog, LogState, PagedLog, PageableLog 
   pagerIndex = -1;
   /** Records behind the cursor. */
   unread = 0;
+  /** When the first record that `restore` took back expires; 0 when none does. */
+  restoredExpiry = 0;
   readonly #environment: LogEnvironment;
   /** Undefined unless the log is stored. */
   #changes: StoredChanges | undefined;
@@ -101,6 +103,8 @@ export class MessageLog implements ChangingLog, LogState, PagedLog, PageableLog 
     let last: Segment | undefined;
     for (const run of kept.runs) {
       this.unread += run.live;
+      const expiry = run.earliestExpiry;
+      if (expiry !== 0 && (this.restoredExpiry === 0 || expiry < this.restoredExpiry)) this.restoredExpiry = expiry;
       if (last?.join(run, LARGEST_SEGMENT_BYTES) === true) continue;
       last = Segment.ofStored(run);
       this.#segments.push(last);
@@ -127,6 +131,27 @@ export class MessageLog implements ChangingLog, LogState, PagedLog, PageableLog 
       if (segment.persistentCount > 0) changes.enlist();
     }
     return true;
+  }
+
+  /** Moves `reader`, but for a shared body, to the record at the cursor and leaves the cursor there. */
+  peekNext(reader: RecordReader): boolean {
+    if (this.unread === 0) return false;
+    const cursor = this.#cursor;
+    let segment = this.#segments[cursor.segment] as Segment;
+    if (cursor.index === segment.count) segment = this.#enterSegment(segment);
+    segment.readAt(cursor.offset, reader);
+    return true;
+  }
+
+  /** Bytes of the body of each record; reads all of them. Only of a log of which nothing was delivered yet. */
+  *bodyBytes(reader: RecordReader): Iterable<number> {
+    for (const segment of this.#segments) {
+      if (!segment.hot) this.#load(segment);
+      for (let index = 0; index < segment.count; index++) {
+        segment.readAt(segment.offsetOf(index), reader);
+        yield reader.bodyEnd - reader.bodyStart;
+      }
+    }
   }
 
   /** Moves `reader` to a record that was delivered before and is not settled. */

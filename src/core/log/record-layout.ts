@@ -15,6 +15,7 @@
  * - `route`: exchange and routing key, each with its length octet, as they go on the wire.
  * - `properties`: encoded properties, flag words first. `enqueuedAt` and `expiresAt`: ms since the epoch.
  * - The parts in brackets are there when their flag is set; with a shared body the record itself holds none.
+ * - `extension`: the keys of a BCC header, each with its length octet. `DeadLettered`: the broker wrote the x-death header.
  */
 import * as layout from 'buffer-layout';
 
@@ -38,7 +39,7 @@ export const recordHeader = layout.struct<RecordHeader>([
   layout.f64('enqueuedAt'),
 ]);
 
-export const RecordFlag = { Persistent: 1, Expires: 2, SharedBody: 4, Extension: 8 } as const;
+export const RecordFlag = { Persistent: 1, Expires: 2, SharedBody: 4, Extension: 8, DeadLettered: 16 } as const;
 
 export const RECORD_HEADER_BYTES = recordHeader.span;
 export const EXPIRY_BYTES = 8;

@@ -4,6 +4,8 @@
  */
 
 const NO_BYTES = new Uint8Array(0);
+/** A publish without the `expiration` property. */
+export const NO_EXPIRATION = -1;
 
 /** Where the parts of a message to be appended lie. Valid during one call; the log copies what it keeps. */
 export class RecordSource {
@@ -20,8 +22,16 @@ export class RecordSource {
   bodyEnd = 0;
   persistent = false;
   priority = 0;
+  /** The `expiration` property in ms, or NO_EXPIRATION. */
+  expirationMs = NO_EXPIRATION;
+  /** Keys of the BCC header, which is not delivered, each with its length octet; empty when there are none. */
+  hiddenKeys: Uint8Array = NO_BYTES;
+  /** The broker itself wrote the x-death header among the properties. */
+  deadLettered = false;
   /** Set while one publish goes to several queues and its body is stored once; 0 when it is not. */
   sharedBodyId = 0;
+  /** Set by a queue while it appends: ms since the epoch, 0 for never. */
+  expiresAt = 0;
 }
 
 /** A reader that is moved over records; valid until the next move. */
@@ -40,6 +50,9 @@ export class RecordReader {
   routeEnd = 0;
   propertiesStart = 0;
   propertiesEnd = 0;
+  /** The extension area; equal when there is none. */
+  extensionStart = 0;
+  extensionEnd = 0;
   /** The record's own bytes, or the shared body's. */
   body: Uint8Array = NO_BYTES;
   bodyStart = 0;
@@ -57,6 +70,9 @@ export class RecordReader {
     this.flags = 0;
     this.priority = source.priority;
     this.redelivered = false;
+    this.expiresAt = 0;
+    this.extensionStart = 0;
+    this.extensionEnd = 0;
     this.bytes = bytes;
     this.routeStart = 0;
     this.routeEnd = routeLength;

@@ -33,9 +33,10 @@ const MOST_POSITIONS = 2 ** 32;
 /** Bytes that `source` takes as a record. */
 export function recordLength(source: RecordSource): number {
   const body = source.sharedBodyId === 0 ? source.bodyEnd - source.bodyStart : SHARED_BODY_BYTES;
-  return (
-    RECORD_HEADER_BYTES + (source.routeEnd - source.routeStart) + (source.propertiesEnd - source.propertiesStart) + body
-  );
+  const expiry = source.expiresAt === 0 ? 0 : EXPIRY_BYTES;
+  const extension = source.hiddenKeys.length === 0 ? 0 : EXTENSION_LENGTH_BYTES + source.hiddenKeys.length;
+  const route = source.routeEnd - source.routeStart;
+  return RECORD_HEADER_BYTES + expiry + extension + route + (source.propertiesEnd - source.propertiesStart) + body;
 }
 
 export class Segment {
@@ -110,22 +111,36 @@ export class Segment {
     const view = this.#view;
     const routeLength = source.routeEnd - source.routeStart;
     const shared = source.sharedBodyId !== 0;
+    const expires = source.expiresAt !== 0;
+    const extended = source.hiddenKeys.length > 0;
     view.setUint32(at + LENGTH_AT, length, true);
     view.setUint32(at + POSITION_DELTA_AT, position - this.firstPosition, true);
     view.setUint8(
       at + FLAGS_AT,
-      (source.persistent ? RecordFlag.Persistent : 0) | (shared ? RecordFlag.SharedBody : 0),
+      (source.persistent ? RecordFlag.Persistent : 0) |
+        (expires ? RecordFlag.Expires : 0) |
+        (shared ? RecordFlag.SharedBody : 0) |
+        (extended ? RecordFlag.Extension : 0) |
+        (source.deadLettered ? RecordFlag.DeadLettered : 0),
     );
     view.setUint8(at + PRIORITY_AT, source.priority);
     view.setUint16(at + ROUTE_LENGTH_AT, routeLength, true);
     view.setUint32(at + PROPERTIES_LENGTH_AT, source.propertiesEnd - source.propertiesStart, true);
     view.setFloat64(at + ENQUEUED_AT_AT, enqueuedAt, true);
     let to = at + RECORD_HEADER_BYTES;
+    if (expires) {
+      view.setFloat64(to, source.expiresAt, true);
+      to += EXPIRY_BYTES;
+    }
     if (shared) {
       view.setUint32(to, source.sharedBodyId, true);
       view.setUint32(to + 4, source.bodyEnd - source.bodyStart, true);
       to += SHARED_BODY_BYTES;
       this.sharedBodyCount++;
+    }
+    if (extended) {
+      view.setUint32(to, source.hiddenKeys.length, true);
+      to = copyBytes(this.bytes, to + EXTENSION_LENGTH_BYTES, source.hiddenKeys, 0, source.hiddenKeys.length);
     }
     to = copyBytes(this.bytes, to, source.route, source.routeStart, source.routeEnd);
     to = copyBytes(this.bytes, to, source.properties, source.propertiesStart, source.propertiesEnd);
@@ -214,7 +229,13 @@ export class Segment {
       reader.bodyEnd = view.getUint32(from + 4, true);
       from += SHARED_BODY_BYTES;
     } else reader.sharedBodyId = 0;
-    if ((flags & RecordFlag.Extension) !== 0) from += EXTENSION_LENGTH_BYTES + view.getUint32(from, true);
+    reader.extensionStart = from;
+    reader.extensionEnd = from;
+    if ((flags & RecordFlag.Extension) !== 0) {
+      reader.extensionStart = from + EXTENSION_LENGTH_BYTES;
+      from = reader.extensionStart + view.getUint32(from, true);
+      reader.extensionEnd = from;
+    }
     reader.routeStart = from;
     from += view.getUint16(at + ROUTE_LENGTH_AT, true);
     reader.routeEnd = from;

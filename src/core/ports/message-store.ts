@@ -38,6 +38,8 @@ export interface StoredRun {
   readonly sizeBytes: number;
   /** Unsettled records whose body is kept apart. */
   readonly sharedBodyCount: number;
+  /** When the first of its records expires, settled ones among them; 0 when none does. */
+  readonly earliestExpiry: number;
 }
 
 /** What a store kept of one log. */

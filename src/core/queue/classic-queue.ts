@@ -1,31 +1,40 @@
 /**
  * The classic queue: a log, its delivery cursor, and the positions that came back. Ready is what was returned plus
- * what is behind the cursor; a returned message goes out first because its place is before the cursor.
+ * what is behind the cursor; a returned message goes out first because its place is before the cursor. What a limit, a
+ * time to live or a queue expiry asks for is in `rules`; a queue without any of them pays for none.
  */
 import { BrokerError } from '../../errors.js';
 import type { Binding } from '../binding.js';
 import type { Consumer } from '../consumer.js';
-import { lookUp } from '../field-value.js';
+import type { DeadLetters } from '../dead-letters.js';
+import { Deadline, type Deadlines } from '../deadlines.js';
+import type { DeathReason } from '../death-history.js';
 import { type LogEnvironment, MessageLog } from '../log/message-log.js';
 import { PositionSet } from '../log/position-set.js';
-import { RecordReader, type RecordSource } from '../log/record.js';
+import { NO_EXPIRATION, RecordReader, type RecordSource } from '../log/record.js';
 import type { CommitId } from '../ports/message-store.js';
 import { type Turn, TurnPhase, type TurnTask } from '../turn.js';
 import { Dispatcher } from './dispatcher.js';
+import { LengthLimit } from './length-limit.js';
 import type { PublishOutcome, Queue, QueueCounters, QueueOptions } from './queue.js';
+import { type QueueSettings, settingsOf } from './settings.js';
 
 /** What one queue may deliver in one turn before the event loop looks at the others. */
 const TURN_BUDGET_BYTES = 1024 * 1024;
 /** What a delivery costs beside its bytes. */
 const DELIVERY_COST_BYTES = 64;
+/** How many messages may expire before the event loop looks at the others. */
+const EXPIRED_AT_ONCE = 2000;
 
 /** What a queue needs of its virtual host. */
 export interface QueueHost {
   readonly name: string;
   readonly turn: Turn;
   readonly logs: LogEnvironment;
-  /** The last consumer of an auto-delete queue has gone. */
-  lastConsumerGone(queue: Queue): void;
+  readonly deadlines: Deadlines;
+  readonly deadLetters: DeadLetters;
+  /** It goes: the last consumer of an auto-delete queue has gone, or nobody used it for as long as x-expires says. */
+  outlived(queue: Queue): void;
 }
 
 export class ClassicQueue implements Queue, TurnTask {
@@ -33,6 +42,7 @@ export class ClassicQueue implements Queue, TurnTask {
   readonly name: string;
   readonly type = 'classic';
   readonly options: QueueOptions;
+  readonly settings: QueueSettings;
   readonly bindings = new Set<Binding>();
   readonly counters: QueueCounters = { published: 0, delivered: 0, acknowledged: 0, redelivered: 0 };
   unackedCount = 0;
@@ -44,6 +54,15 @@ export class ClassicQueue implements Queue, TurnTask {
   readonly #returned = new PositionSet();
   readonly #dispatcher: Dispatcher;
   readonly #reader = new RecordReader();
+  /** For what is dropped while `#reader` is in use. */
+  readonly #dropped = new RecordReader();
+  readonly #limit: LengthLimit | undefined;
+  /** Whether a message in it may have a deadline. */
+  #mayExpire = false;
+  /** Of the head; made when one is needed first. */
+  #expiry: Deadline | undefined;
+  #usedAt = 0;
+  readonly #unused: Deadline | undefined;
 
   constructor(id: number, name: string, options: QueueOptions, host: QueueHost) {
     this.id = id;
@@ -51,13 +70,22 @@ export class ClassicQueue implements Queue, TurnTask {
     this.options = options;
     this.#host = host;
     this.#log = new MessageLog(id, host.logs, options.durable && options.owner === undefined);
-    const singleActive = lookUp(options.arguments, 'x-single-active-consumer');
-    this.#dispatcher = new Dispatcher(singleActive?.type === 't' && singleActive.value);
+    this.settings = settingsOf(options.arguments);
+    this.#dispatcher = new Dispatcher(this.settings.singleActiveConsumer);
+    this.#limit = LengthLimit.of(this.settings);
+    if (this.settings.expiresMs !== undefined) this.#unused = new Deadline(() => this.#unusedFor());
+    this.used();
   }
 
   /** Takes back the messages that the store kept. Only before anything else happens to the queue. */
   restore(): void {
     this.#log.restore();
+    if (this.#limit?.countsBytes === true) this.#countRestored(this.#limit);
+    const earliest = this.#log.restoredExpiry;
+    if (earliest === 0) return;
+    this.#mayExpire = true;
+    // The head is looked at then, and not read before.
+    this.#awaitUntil(earliest);
   }
 
   get readyCount(): number {
@@ -79,21 +107,16 @@ export class ClassicQueue implements Queue, TurnTask {
   enqueue(source: RecordSource, outcome: PublishOutcome): void {
     // A transaction may have been routed here before the queue went.
     if (this.deleted) return;
-    const commit = this.#log.append(source);
-    if (commit > outcome.commit) outcome.commit = commit;
-    this.counters.published++;
-    if (!this.deferred && this.#dispatcher.count > 0) this.#host.turn.defer(TurnPhase.Dispatch, this);
+    if (source.expirationMs !== NO_EXPIRATION || this.settings.messageTtlMs !== undefined) {
+      this.#enqueueMortal(source, outcome);
+    } else if (this.#limit !== undefined) this.#enqueueLimited(this.#limit, source, outcome);
+    else this.#append(source, outcome);
   }
 
   take(reader: RecordReader): boolean {
-    if (this.#returned.size > 0) {
-      // It stays returned if it cannot be read.
-      this.#log.readReturned(this.#returned.first, reader);
-      this.#returned.takeFirst();
-    } else if (!this.#log.readNext(reader)) return false;
-    this.unackedCount++;
-    this.counters.delivered++;
-    if (reader.redelivered) this.counters.redelivered++;
+    if (this.#mayExpire) this.#dropExpired(Number.POSITIVE_INFINITY);
+    if (!this.#take(reader)) return false;
+    if (this.#mayExpire) this.#awaitExpiry();
     return true;
   }
 
@@ -109,10 +132,20 @@ export class ClassicQueue implements Queue, TurnTask {
     }
     this.unackedCount--;
     this.#returned.add(position);
+    if (this.#limit?.countsBytes === true) {
+      this.#log.readReturned(position, this.#dropped);
+      this.#limit.added(bodyBytes(this.#dropped));
+    }
     this.wake();
+    if (this.#limit !== undefined) this.#keepWithin(this.#limit);
+    if (this.#mayExpire) this.#awaitExpiry();
   }
 
   reject(position: number): void {
+    if (this.settings.deadLetterExchange !== undefined && !this.deleted) {
+      this.#log.readReturned(position, this.#dropped);
+      this.#host.deadLetters.bury(this, this.#dropped, 'rejected');
+    }
     this.#settle(position);
   }
 
@@ -123,6 +156,8 @@ export class ClassicQueue implements Queue, TurnTask {
     });
     this.#returned.clear();
     this.#log.settleUnread();
+    this.#limit?.emptied();
+    if (this.#expiry !== undefined) this.#host.deadlines.cancel(this.#expiry);
     return purged;
   }
 
@@ -140,7 +175,15 @@ export class ClassicQueue implements Queue, TurnTask {
   removeConsumer(consumer: Consumer): void {
     if (!this.#dispatcher.remove(consumer) || this.deleted) return;
     if (this.#dispatcher.count > 0) this.wake();
-    else if (this.options.autoDelete) this.#host.lastConsumerGone(this);
+    else if (this.options.autoDelete) this.#host.outlived(this);
+    else this.used();
+  }
+
+  used(): void {
+    if (this.#unused === undefined || this.deleted) return;
+    this.#usedAt = this.#host.logs.clock.wallTime();
+    // It looks when it is due how far it was moved since.
+    if (!this.#unused.isSet) this.#host.deadlines.set(this.#unused, this.#usedAt + (this.settings.expiresMs ?? 0));
   }
 
   wake(): void {
@@ -149,6 +192,7 @@ export class ClassicQueue implements Queue, TurnTask {
 
   delete(): void {
     this.deleted = true;
+    if (this.#unused !== undefined) this.#host.deadlines.cancel(this.#unused);
     this.purge();
     this.#log.forget();
     for (const consumer of this.#dispatcher.all()) {
@@ -159,6 +203,15 @@ export class ClassicQueue implements Queue, TurnTask {
 
   /** The end of a turn: hands out ready messages while a consumer has credit, up to the budget. */
   runInTurn(): void {
+    if (this.#mayExpire && !this.#dropExpired(EXPIRED_AT_ONCE)) {
+      this.#host.turn.defer(TurnPhase.Dispatch, this);
+      return;
+    }
+    this.#dispatch();
+    if (this.#mayExpire) this.#awaitExpiry();
+  }
+
+  #dispatch(): void {
     let budget = TURN_BUDGET_BYTES;
     const reader = this.#reader;
     const dispatcher = this.#dispatcher;
@@ -172,16 +225,160 @@ export class ClassicQueue implements Queue, TurnTask {
       // Asking moves the round robin on, so it is asked only when a message is there to give.
       if (consumer === undefined || !sole || !consumer.hasCredit()) consumer = dispatcher.next();
       if (consumer === undefined) return;
-      this.take(reader);
+      this.#take(reader);
       const position = reader.position;
       consumer.deliver(this, reader);
       if (consumer.noAck) this.#settle(position);
       budget -= DELIVERY_COST_BYTES + reader.bodyEnd - reader.bodyStart;
+      // The one behind it may have been waiting for longer than it lives.
+      if (this.#mayExpire) this.#dropExpired(Number.POSITIVE_INFINITY);
     }
+  }
+
+  /** Whatever the deadline of what comes: who asks has looked. */
+  #take(reader: RecordReader): boolean {
+    if (!this.#readHead(reader)) return false;
+    this.unackedCount++;
+    this.counters.delivered++;
+    if (reader.redelivered) this.counters.redelivered++;
+    return true;
+  }
+
+  #readHead(reader: RecordReader): boolean {
+    if (this.#returned.size > 0) {
+      // It stays returned if it cannot be read.
+      this.#log.readReturned(this.#returned.first, reader);
+      this.#returned.takeFirst();
+    } else if (!this.#log.readNext(reader)) return false;
+    this.#limit?.removed(reader.bodyEnd - reader.bodyStart);
+    return true;
+  }
+
+  #append(source: RecordSource, outcome: PublishOutcome): void {
+    const commit = this.#log.append(source);
+    if (commit > outcome.commit) outcome.commit = commit;
+    this.counters.published++;
+    if (!this.deferred && this.#dispatcher.count > 0) this.#host.turn.defer(TurnPhase.Dispatch, this);
   }
 
   #settle(position: number): void {
     this.unackedCount--;
     this.#log.settle(position);
   }
+
+  // --- limits of length
+
+  #enqueueLimited(limit: LengthLimit, source: RecordSource, outcome: PublishOutcome): void {
+    const bytes = source.bodyEnd - source.bodyStart;
+    if (this.settings.overflow !== 'drop-head' && this.#wouldExceed(limit, bytes)) {
+      outcome.rejected = true;
+      if (this.settings.overflow === 'reject-publish-dlx') this.#buryRefused(source);
+      return;
+    }
+    this.#append(source, outcome);
+    limit.added(bytes);
+    this.#keepWithin(limit);
+  }
+
+  #wouldExceed(limit: LengthLimit, bytes: number): boolean {
+    if (!limit.isExceeded(this.readyCount + 1, bytes)) return false;
+    // What consumers would have at the end of the turn is not the queue's any more.
+    if (this.#dispatcher.count > 0) this.#dispatch();
+    return limit.isExceeded(this.readyCount + 1, bytes);
+  }
+
+  #keepWithin(limit: LengthLimit): void {
+    if (this.settings.overflow !== 'drop-head' || !limit.isExceeded(this.readyCount, 0)) return;
+    if (this.#dispatcher.count > 0) this.#dispatch();
+    while (limit.isExceeded(this.readyCount, 0) && this.#dropHead('maxlen'));
+  }
+
+  #buryRefused(source: RecordSource): void {
+    this.#dropped.showSource(source);
+    this.#host.deadLetters.bury(this, this.#dropped, 'maxlen');
+  }
+
+  #countRestored(limit: LengthLimit): void {
+    for (const bytes of this.#log.bodyBytes(this.#dropped)) limit.added(bytes);
+  }
+
+  /** Gives up the oldest ready message; false when there is none. */
+  #dropHead(reason: DeathReason): boolean {
+    const record = this.#dropped;
+    if (!this.#readHead(record)) return false;
+    const { position } = record;
+    this.#host.deadLetters.bury(this, record, reason);
+    this.#log.settle(position);
+    return true;
+  }
+
+  // --- time to live
+
+  #enqueueMortal(source: RecordSource, outcome: PublishOutcome): void {
+    const own = source.expirationMs === NO_EXPIRATION ? Number.POSITIVE_INFINITY : source.expirationMs;
+    const ttlMs = Math.min(own, this.settings.messageTtlMs ?? Number.POSITIVE_INFINITY);
+    source.expiresAt = this.#host.logs.clock.coarseWallTime + ttlMs;
+    try {
+      if (this.#limit !== undefined) this.#enqueueLimited(this.#limit, source, outcome);
+      else this.#append(source, outcome);
+    } finally {
+      source.expiresAt = 0;
+    }
+    this.#mayExpire = true;
+    if (ttlMs === 0) {
+      // It lives for no longer than it takes to give it to a consumer.
+      if (this.#dispatcher.count > 0) this.#dispatch();
+      this.#dropExpired(EXPIRED_AT_ONCE);
+    }
+    this.#awaitExpiry();
+  }
+
+  /** Drops what has expired at the head, at most so many; false when there may be more. */
+  #dropExpired(most: number): boolean {
+    const now = this.#host.logs.clock.coarseWallTime;
+    for (let dropped = 0; dropped < most; dropped++) {
+      const deadline = this.#headDeadline();
+      if (deadline === undefined || deadline > now) return true;
+      this.#dropHead('expired');
+    }
+    return false;
+  }
+
+  /** When the head expires; undefined when it does not, or there is none. */
+  #headDeadline(): number | undefined {
+    const record = this.#dropped;
+    if (this.#returned.size > 0) this.#log.readReturned(this.#returned.first, record);
+    else if (!this.#log.peekNext(record)) return undefined;
+    return record.expiresAt === 0 ? undefined : record.expiresAt;
+  }
+
+  /** Nobody may come for the head: its deadline then wakes the queue. */
+  #awaitExpiry(): void {
+    const deadline = this.#headDeadline();
+    if (deadline !== undefined) this.#awaitUntil(deadline);
+    else if (this.#expiry !== undefined) this.#host.deadlines.cancel(this.#expiry);
+  }
+
+  #awaitUntil(time: number): void {
+    this.#expiry ??= new Deadline(() => this.#expired());
+    this.#host.deadlines.set(this.#expiry, time);
+  }
+
+  #expired(): void {
+    if (this.deleted) return;
+    if (this.#dropExpired(EXPIRED_AT_ONCE)) this.#awaitExpiry();
+    else this.#host.turn.defer(TurnPhase.Dispatch, this);
+  }
+
+  #unusedFor(): void {
+    const { clock } = this.#host.logs;
+    if (this.deleted || this.#unused === undefined || this.#dispatcher.count > 0) return;
+    const due = this.#usedAt + (this.settings.expiresMs ?? 0);
+    if (due <= clock.wallTime()) this.#host.outlived(this);
+    else this.#host.deadlines.set(this.#unused, due);
+  }
+}
+
+function bodyBytes(record: RecordReader): number {
+  return record.bodyEnd - record.bodyStart;
 }

@@ -6,6 +6,7 @@ import type { Consumer } from '../consumer.js';
 import type { FieldTable } from '../field-value.js';
 import type { RecordReader, RecordSource } from '../log/record.js';
 import type { CommitId } from '../ports/message-store.js';
+import type { QueueSettings } from './settings.js';
 
 /** What became of one publish, over all its queues. Reused: `reset` before each. */
 export class PublishOutcome {
@@ -25,6 +26,8 @@ export class PublishOutcome {
 
 /** Whatever a message can be routed to. */
 export interface MessageTarget {
+  /** Of a queue. */
+  readonly name?: string;
   enqueue(source: RecordSource, outcome: PublishOutcome): void;
 }
 
@@ -51,6 +54,7 @@ export interface Queue extends MessageTarget {
   readonly name: string;
   readonly type: string;
   readonly options: QueueOptions;
+  readonly settings: QueueSettings;
   /** Bindings that lead here, the default exchange's implicit one included. */
   readonly bindings: Set<Binding>;
   readonly counters: QueueCounters;
@@ -77,6 +81,8 @@ export interface Queue extends MessageTarget {
   removeConsumer(consumer: Consumer): void;
   /** A consumer has credit again. */
   wake(): void;
+  /** Somebody declared it or read from it: an unused queue may go after a while (x-expires). */
+  used(): void;
   /** Ready messages go, consumers are cancelled. The virtual host has unbound it. */
   delete(): void;
 }

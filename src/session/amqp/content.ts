@@ -15,6 +15,7 @@ import { MalformedError } from '../../../protocol/errors.js';
 import type { RoutedMessage } from '../../core/exchange/exchange-type.js';
 import { fieldTypeWord } from '../../core/field-type-words.js';
 import { EMPTY_TABLE, type FieldTable, lookUp } from '../../core/field-value.js';
+import { NO_EXPIRATION } from '../../core/log/record.js';
 import { REPLY_TO } from '../../core/reply-queues.js';
 import { BrokerError } from '../../errors.js';
 import { parseExpiration } from './expiration.js';
@@ -24,6 +25,7 @@ const NO_KEYS: readonly string[] = [];
 const CC = Buffer.from('CC');
 const BCC = Buffer.from('BCC');
 const PERSISTENT = 2;
+const LONGEST_KEY = 255;
 
 /** What the checks need to know of the publisher. */
 export interface Publishing {
@@ -43,6 +45,10 @@ export class PublishedContent implements RoutedMessage {
   priority = 0;
   /** Keys of CC and BCC, in this order. */
   furtherKeys: readonly string[] = NO_KEYS;
+  /** Those of BCC, encoded: no header shows them any more. */
+  hiddenKeys: Uint8Array = NO_BYTES;
+  /** ms, or NO_EXPIRATION. */
+  expirationMs = NO_EXPIRATION;
   readonly #peek = new PropertiesPeek();
   #headers: FieldTable | undefined;
 
@@ -62,6 +68,8 @@ export class PublishedContent implements RoutedMessage {
     this.end = 0;
     this.#headers = EMPTY_TABLE;
     this.furtherKeys = NO_KEYS;
+    this.hiddenKeys = NO_BYTES;
+    this.expirationMs = NO_EXPIRATION;
   }
 
   /** Checks in RabbitMQ's order and throws BrokerError; properties that do not decode are an internal-error there. */
@@ -71,6 +79,8 @@ export class PublishedContent implements RoutedMessage {
     this.end = end;
     this.#headers = undefined;
     this.furtherKeys = NO_KEYS;
+    this.hiddenKeys = NO_BYTES;
+    this.expirationMs = NO_EXPIRATION;
     const peek = this.#peek;
     try {
       peek.reset(properties, start, end);
@@ -82,7 +92,9 @@ export class PublishedContent implements RoutedMessage {
     this.persistent = peek.deliveryMode === PERSISTENT;
     this.priority = peek.priority;
     if (peek.replyToStart !== -1) this.#rewriteReplyTo(publishing);
-    if (peek.expirationStart !== -1) parseExpiration(this.#text(peek.expirationStart, peek.expirationEnd));
+    if (peek.expirationStart !== -1) {
+      this.expirationMs = parseExpiration(this.#text(peek.expirationStart, peek.expirationEnd));
+    }
     if (peek.headersStart !== -1) this.#readFurtherKeys();
     if (peek.userIdStart !== -1) this.#checkUserId(publishing);
   }
@@ -100,8 +112,11 @@ export class PublishedContent implements RoutedMessage {
     const { headersStart, headersEnd } = this.#peek;
     const hasBcc = hasHeader(this.properties, headersStart, headersEnd, BCC);
     if (!hasBcc && !hasHeader(this.properties, headersStart, headersEnd, CC)) return;
-    this.furtherKeys = [...keysOf(this.headers, 'CC'), ...keysOf(this.headers, 'BCC')];
-    if (hasBcc) this.#replace(removeHeader(this.properties, this.start, this.end, 'BCC'));
+    const hidden = keysOf(this.headers, 'BCC');
+    this.furtherKeys = [...keysOf(this.headers, 'CC'), ...hidden];
+    if (!hasBcc) return;
+    this.hiddenKeys = encodedKeys(hidden);
+    this.#replace(removeHeader(this.properties, this.start, this.end, 'BCC'));
   }
 
   #checkUserId({ userName, mayImpersonate }: Publishing): void {
@@ -132,6 +147,12 @@ export class UndecodableContent extends BrokerError {
   constructor(reason: string) {
     super('internal-error', `cannot decode content: ${reason}`);
   }
+}
+
+/** Each with its length octet. One that is longer than a routing key can be reaches no binding, now or later. */
+function encodedKeys(keys: readonly string[]): Uint8Array {
+  const encoded = keys.map((key) => Buffer.from(key)).filter((key) => key.length <= LONGEST_KEY);
+  return Buffer.concat(encoded.flatMap((key) => [Buffer.of(key.length), key]));
 }
 
 /** Only strings count among the elements; anything but an array is refused. */

@@ -11,7 +11,7 @@ import {
 import { ByteReader } from '../../../protocol/byte-reader.js';
 import { copyRange } from '../../../protocol/copy-range.js';
 import { MalformedError } from '../../../protocol/errors.js';
-import { RecordSource } from '../../core/log/record.js';
+import { NO_EXPIRATION, RecordSource } from '../../core/log/record.js';
 import { PublishOutcome } from '../../core/queue/queue.js';
 import { BrokerError } from '../../errors.js';
 import type { Channel } from './channel.js';
@@ -66,6 +66,8 @@ export class Publisher {
     if (flags === NO_FLAGS && targets !== undefined && propertiesEnd - propertiesStart === 2) {
       source.persistent = false;
       source.priority = 0;
+      source.expirationMs = NO_EXPIRATION;
+      source.hiddenKeys = NO_BYTES;
     } else {
       const content = this.#content;
       content.routingKey = route.routingKey;
@@ -75,6 +77,8 @@ export class Publisher {
       source.propertiesEnd = content.end;
       source.persistent = content.persistent;
       source.priority = content.priority;
+      source.expirationMs = content.expirationMs;
+      source.hiddenKeys = content.hiddenKeys;
       if (targets === undefined || content.furtherKeys.length > 0) {
         targets = access.route(route.exchange, content, content.furtherKeys).targets;
       }

@@ -89,5 +89,7 @@ function copyOf(source: RecordSource): RecordSource {
   copy.bodyEnd = copy.body.length;
   copy.persistent = source.persistent;
   copy.priority = source.priority;
+  copy.expirationMs = source.expirationMs;
+  copy.hiddenKeys = source.hiddenKeys;
   return copy;
 }

@@ -92,8 +92,22 @@ describe('a segment', () => {
     const shared = sourceOf({ body: 'x', persistent: true });
     shared.sharedBodyId = 9;
     from.append(6, shared, recordLength(shared), 0);
-    const run = { firstPosition: 50, lastPosition: 65, live: 1, sizeBytes: from.offsetOf(1), sharedBodyCount: 0 };
-    const next = { firstPosition: 70, lastPosition: 79, live: 2, sizeBytes: 100, sharedBodyCount: 2 };
+    const run = {
+      firstPosition: 50,
+      lastPosition: 65,
+      live: 1,
+      sizeBytes: from.offsetOf(1),
+      sharedBodyCount: 0,
+      earliestExpiry: 0,
+    };
+    const next = {
+      firstPosition: 70,
+      lastPosition: 79,
+      live: 2,
+      sizeBytes: 100,
+      sharedBodyCount: 2,
+      earliestExpiry: 0,
+    };
     const to = Segment.ofStored(run);
     expect([to.join(next, from.offsetOf(1) + 99), to.join({ ...next, lastPosition: 2 ** 32 + 50 }, 1e6)]).toEqual([
       false,

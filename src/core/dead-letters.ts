@@ -1,0 +1,175 @@
+/**
+ * Dead-lettering (SEMANTICS 3.5): a message that a queue gives up is published to the queue's dead-letter exchange, with
+ * its history in the x-death header. It reaches its new queues in the same call that takes it from the old one, and so
+ * in the same commit.
+ */
+import type { Clock } from '../clock.js';
+import { DeathHistory, type DeathReason } from './death-history.js';
+import type { Exchange } from './exchange/exchange.js';
+import type { RoutedMessage } from './exchange/exchange-type.js';
+import { EMPTY_TABLE, type FieldTable, lookUp } from './field-value.js';
+import { type RecordReader, RecordSource } from './log/record.js';
+import { RecordFlag } from './log/record-layout.js';
+import type { Properties, PropertiesCodec } from './ports/properties-codec.js';
+import { type MessageTarget, PublishOutcome } from './queue/queue.js';
+import type { QueueSettings } from './queue/settings.js';
+import type { RouteWalk } from './router.js';
+
+/** Bytes of a routing key on the wire. An argument may be longer, but no binding has such a key. */
+const LONGEST_KEY = 255;
+
+/** The queue that gives a message up. */
+export interface DyingPlace {
+  readonly name: string;
+  readonly settings: QueueSettings;
+}
+
+/** What dead-lettering needs of the virtual host. */
+export interface DeadLetterHost {
+  findExchange(name: string): Exchange | undefined;
+  route(exchange: Exchange, message: RoutedMessage, furtherKeys: readonly string[]): RouteWalk;
+  deliver(targets: readonly MessageTarget[], source: RecordSource, outcome: PublishOutcome): void;
+}
+
+/** A message on its way from one queue to others. */
+class DeadMessage implements RoutedMessage {
+  readonly exchange: Exchange;
+  readonly routingKey: string;
+  readonly furtherKeys: readonly string[];
+  readonly headers: FieldTable;
+  readonly history: DeathHistory;
+  readonly reason: DeathReason;
+  readonly source = new RecordSource();
+
+  constructor(
+    exchange: Exchange,
+    [routingKey = '', ...furtherKeys]: readonly string[],
+    reason: DeathReason,
+    history: DeathHistory,
+    headers: FieldTable,
+  ) {
+    this.exchange = exchange;
+    this.routingKey = routingKey;
+    this.furtherKeys = furtherKeys;
+    this.headers = headers;
+    this.history = history;
+    this.reason = reason;
+  }
+}
+
+export class DeadLetters {
+  readonly #host: DeadLetterHost;
+  readonly #codec: PropertiesCodec;
+  readonly #clock: Clock;
+  readonly #outcome = new PublishOutcome();
+  /** Those that came while another publish was being delivered: they wait for its end. */
+  #waiting: DeadMessage[] = [];
+  /** Deliveries under way. */
+  #held = 0;
+
+  constructor(host: DeadLetterHost, codec: PropertiesCodec, clock: Clock) {
+    this.#host = host;
+    this.#codec = codec;
+    this.#clock = clock;
+  }
+
+  /** What comes until `release` is published then: a walk over queues must not meet another one. */
+  hold(): void {
+    this.#held++;
+  }
+
+  release(): void {
+    this.#held--;
+    if (this.#held === 0 && this.#waiting.length > 0) this.#publishWaiting();
+  }
+
+  /** The queue gives up the message that `record` shows; without a dead-letter exchange it is dropped. */
+  bury(queue: DyingPlace, record: RecordReader, reason: DeathReason): void {
+    const { deadLetterExchange, deadLetterRoutingKey } = queue.settings;
+    const exchange = deadLetterExchange === undefined ? undefined : this.#host.findExchange(deadLetterExchange);
+    if (exchange === undefined || Buffer.byteLength(deadLetterRoutingKey ?? '') > LONGEST_KEY) return;
+    const properties = this.#codec.decode(record.bytes, record.propertiesStart, record.propertiesEnd);
+    const [origin = '', publishedKey = ''] = shortstrs(record.bytes, record.routeStart, record.routeEnd);
+    const visibleKeys = [publishedKey, ...keysOf(properties.headers)];
+    const hiddenKeys = shortstrs(record.bytes, record.extensionStart, record.extensionEnd);
+    const history = DeathHistory.of(
+      (record.flags & RecordFlag.DeadLettered) === 0 ? EMPTY_TABLE : (properties.headers ?? EMPTY_TABLE),
+    );
+    history.add({
+      queue: queue.name,
+      reason,
+      exchange: origin,
+      routingKeys: visibleKeys,
+      originalExpiration: properties.expiration,
+      timeSeconds: Math.floor(this.#clock.wallTime() / 1000),
+    });
+    const keys = deadLetterRoutingKey === undefined ? [...visibleKeys, ...hiddenKeys] : [deadLetterRoutingKey];
+    const headers = history.headers(properties.headers ?? EMPTY_TABLE);
+    const message = new DeadMessage(exchange, keys, reason, history, headers);
+    this.#fill(message.source, record, properties, message);
+    this.#waiting.push(message);
+    if (this.#held === 0) this.#publishWaiting();
+  }
+
+  /** In the order in which they died, those too that this makes die. */
+  #publishWaiting(): void {
+    this.#held++;
+    try {
+      for (let message = this.#waiting.shift(); message !== undefined; message = this.#waiting.shift()) {
+        this.#publish(message);
+      }
+    } finally {
+      this.#held--;
+    }
+  }
+
+  #publish(message: DeadMessage): void {
+    const { exchange, history, reason, source } = message;
+    const found = this.#host.route(exchange, message, message.furtherKeys).targets;
+    const targets = found.filter((target) => target.name === undefined || !history.isCycle(target.name, reason));
+    exchange.counters.publishedIn++;
+    this.#outcome.reset();
+    this.#host.deliver(targets, source, this.#outcome);
+  }
+
+  /** A copy: the record may be gone before it is published. */
+  #fill(source: RecordSource, record: RecordReader, properties: Properties, message: DeadMessage): void {
+    const { expiration: _, ...kept } = properties;
+    const route = routeOf(message.exchange.name, message.routingKey);
+    const encoded = this.#codec.encode({ ...kept, headers: message.headers });
+    source.route = route;
+    source.routeEnd = route.length;
+    source.properties = encoded;
+    source.propertiesEnd = encoded.length;
+    source.body = new Uint8Array(record.body.subarray(record.bodyStart, record.bodyEnd));
+    source.bodyEnd = source.body.length;
+    source.persistent = (record.flags & RecordFlag.Persistent) !== 0;
+    source.priority = record.priority;
+    source.deadLettered = true;
+  }
+}
+
+/** Keys of the CC header. */
+function keysOf(headers: FieldTable = EMPTY_TABLE): string[] {
+  const value = lookUp(headers, 'CC');
+  if (value?.type !== 'A') return [];
+  return value.value.flatMap((element) =>
+    element.type === 'S' && typeof element.value === 'string' ? [element.value] : [],
+  );
+}
+
+/** Short strings one behind the other: a length octet, then the bytes. */
+function shortstrs(bytes: Uint8Array, start: number, end: number): string[] {
+  const texts: string[] = [];
+  for (let at = start; at < end; ) {
+    const textEnd = at + 1 + (bytes[at] ?? 0);
+    texts.push(Buffer.from(bytes.buffer, bytes.byteOffset + at + 1, textEnd - at - 1).toString());
+    at = textEnd;
+  }
+  return texts;
+}
+
+function routeOf(exchange: string, routingKey: string): Uint8Array {
+  const [name, key] = [Buffer.from(exchange), Buffer.from(routingKey)];
+  return Buffer.concat([Buffer.of(name.length), name, Buffer.of(key.length), key]);
+}
