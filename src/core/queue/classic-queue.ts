@@ -225,22 +225,30 @@ export class ClassicQueue implements Queue, TurnTask {
       // Asking moves the round robin on, so it is asked only when a message is there to give.
       if (consumer === undefined || !sole || !consumer.hasCredit()) consumer = dispatcher.next();
       if (consumer === undefined) return;
-      this.#take(reader);
+      if (!this.#take(reader)) return;
       const position = reader.position;
       consumer.deliver(this, reader);
       if (consumer.noAck) this.#settle(position);
       budget -= DELIVERY_COST_BYTES + reader.bodyEnd - reader.bodyStart;
-      // The one behind it may have been waiting for longer than it lives.
-      if (this.#mayExpire) this.#dropExpired(Number.POSITIVE_INFINITY);
     }
   }
 
-  /** Whatever the deadline of what comes: who asks has looked. */
   #take(reader: RecordReader): boolean {
-    if (!this.#readHead(reader)) return false;
+    do {
+      if (!this.#readHead(reader)) return false;
+    } while (reader.expiresAt !== 0 && this.#buryExpired(reader));
     this.unackedCount++;
     this.counters.delivered++;
     if (reader.redelivered) this.counters.redelivered++;
+    return true;
+  }
+
+  /** False: it lives. In its last millisecond it may still be delivered, which one with a time to live of 0 depends on. */
+  #buryExpired(record: RecordReader): boolean {
+    if (record.expiresAt >= this.#host.logs.clock.coarseWallTime) return false;
+    const { position } = record;
+    this.#host.deadLetters.bury(this, record, 'expired');
+    this.#log.settle(position);
     return true;
   }
 
@@ -284,6 +292,7 @@ export class ClassicQueue implements Queue, TurnTask {
     if (!limit.isExceeded(this.readyCount + 1, bytes)) return false;
     // What consumers would have at the end of the turn is not the queue's any more.
     if (this.#dispatcher.count > 0) this.#dispatch();
+    if (this.#mayExpire) this.#awaitExpiry();
     return limit.isExceeded(this.readyCount + 1, bytes);
   }
 
@@ -291,6 +300,7 @@ export class ClassicQueue implements Queue, TurnTask {
     if (this.settings.overflow !== 'drop-head' || !limit.isExceeded(this.readyCount, 0)) return;
     if (this.#dispatcher.count > 0) this.#dispatch();
     while (limit.isExceeded(this.readyCount, 0) && this.#dropHead('maxlen'));
+    if (this.#mayExpire) this.#awaitExpiry();
   }
 
   #buryRefused(source: RecordSource): void {
@@ -317,19 +327,25 @@ export class ClassicQueue implements Queue, TurnTask {
   #enqueueMortal(source: RecordSource, outcome: PublishOutcome): void {
     const own = source.expirationMs === NO_EXPIRATION ? Number.POSITIVE_INFINITY : source.expirationMs;
     const ttlMs = Math.min(own, this.settings.messageTtlMs ?? Number.POSITIVE_INFINITY);
-    source.expiresAt = this.#host.logs.clock.coarseWallTime + ttlMs;
+    const expiresAt = this.#host.logs.clock.coarseWallTime + ttlMs;
+    const becomesHead = this.readyCount === 0;
+    this.#mayExpire = true;
+    source.expiresAt = expiresAt;
     try {
       if (this.#limit !== undefined) this.#enqueueLimited(this.#limit, source, outcome);
       else this.#append(source, outcome);
     } finally {
       source.expiresAt = 0;
     }
-    this.#mayExpire = true;
-    if (ttlMs === 0) {
-      // It lives for no longer than it takes to give it to a consumer.
-      if (this.#dispatcher.count > 0) this.#dispatch();
-      this.#dropExpired(EXPIRED_AT_ONCE);
-    }
+    // It lives for no longer than it takes to give it to a consumer.
+    if (ttlMs === 0) this.#giveOrDrop();
+    // Behind another one it changes nothing.
+    else if (becomesHead && this.readyCount > 0) this.#awaitUntil(expiresAt);
+  }
+
+  #giveOrDrop(): void {
+    if (this.#dispatcher.count > 0) this.#dispatch();
+    this.#dropExpired(EXPIRED_AT_ONCE);
     this.#awaitExpiry();
   }
 

@@ -95,6 +95,17 @@ describe('messages that expire', () => {
     expect(queue.readyCount).toBe(0);
   });
 
+  it('are waited for anew when the head is dropped to make room', () => {
+    const core = coreEnvironment();
+    const queue = declare(core, 'q', { 'x-max-length': 2 });
+    publish(core, queue, { body: 'long' }, 60_000);
+    publish(core, queue, { body: 'short' }, 1000);
+    publish(core, queue, { body: 'stays' });
+    expect(queue.readyCount).toBe(2);
+    core.clock.advance(1000);
+    expect(takeAll(queue)).toEqual(['stays']);
+  });
+
   it('expire after a restart at the time they had, and nothing is read before', () => {
     const store = new RecordingStore();
     const before = coreEnvironment(store);
