@@ -33,8 +33,9 @@ import type {
 import type { CommitId } from './ports/message-store.js';
 import type { PropertiesCodec } from './ports/properties-codec.js';
 import { queueTypeOf, validateQueueArguments } from './queue/arguments.js';
-import { ClassicQueue, type QueueHost } from './queue/classic-queue.js';
 import type { MessageTarget, PublishOutcome, Queue, QueueOptions, QueueOwner } from './queue/queue.js';
+import type { QueueHost } from './queue/queue-type.js';
+import { queueType } from './queue/registry.js';
 import { isReplyName, ReplyQueues } from './reply-queues.js';
 import { RouteWalk } from './router.js';
 import type { Turn } from './turn.js';
@@ -219,7 +220,7 @@ export class VirtualHost implements QueueHost {
     }
     const type = queueTypeOf(options.arguments, name, this.name);
     validateQueueArguments(options.arguments, name, this.name, type);
-    const queue = new ClassicQueue(this.#environment.nextQueueId(), name, options, this);
+    const queue = queueType(type).create(this.#environment.nextQueueId(), name, options, this);
     this.#insertQueue(queue);
     if (options.owner !== undefined) this.#own(options.owner, queue);
     else if (options.durable) this.#changes.put(queueDefinition(this.name, queue));
@@ -338,8 +339,9 @@ export class VirtualHost implements QueueHost {
     this.#exchanges.set(name, this.#createExchange(name, type, options));
   }
 
-  #restoreQueue({ id, name, autoDelete, arguments: args }: QueueDefinition): void {
-    const queue = new ClassicQueue(id, name, { durable: true, autoDelete, owner: undefined, arguments: args }, this);
+  #restoreQueue({ id, name, type, autoDelete, arguments: args }: QueueDefinition): void {
+    const options = { durable: true, autoDelete, owner: undefined, arguments: args };
+    const queue = queueType(type).create(id, name, options, this);
     queue.restore();
     this.#insertQueue(queue);
   }

@@ -143,11 +143,13 @@ export class MessageLog implements ChangingLog, LogState, PagedLog, PageableLog 
     return true;
   }
 
-  /** Bytes of the body of each record; reads all of them. Only of a log of which nothing was delivered yet. */
-  *bodyBytes(reader: RecordReader): Iterable<number> {
-    for (const segment of this.#segments) {
+  /** Bytes of the body of each record behind the cursor; reads all of them. */
+  *unreadBodyBytes(reader: RecordReader): Iterable<number> {
+    const cursor = this.#cursor;
+    for (let at = cursor.segment; at < this.#segments.length; at++) {
+      const segment = this.#segments[at] as Segment;
       if (!segment.hot) this.#load(segment);
-      for (let index = 0; index < segment.count; index++) {
+      for (let index = at === cursor.segment ? cursor.index : 0; index < segment.count; index++) {
         segment.readAt(segment.offsetOf(index), reader);
         yield reader.bodyEnd - reader.bodyStart;
       }

@@ -7,11 +7,8 @@ import { assertEquivalentArgument } from '../arguments-equivalence.js';
 import { fieldTypeWord, isInteger, printValue, sameValue } from '../field-type-words.js';
 import { type FieldTable, type FieldValue, lookUp } from '../field-value.js';
 import { describeQueue } from '../names.js';
-
-export type QueueType = 'classic' | 'quorum' | 'stream';
-
-/** The types that can be declared. The rows below are complete for all of them. */
-const AVAILABLE_TYPES: readonly QueueType[] = ['classic'];
+import type { QueueTypeName } from './queue-type.js';
+import { QUEUE_TYPES } from './registry.js';
 
 interface GivenArgument {
   readonly key: string;
@@ -27,15 +24,15 @@ type Check = (given: GivenArgument) => string | undefined;
 
 export interface QueueArgument {
   readonly key: string;
-  readonly knownTo: readonly QueueType[];
+  readonly knownTo: readonly QueueTypeName[];
   readonly check: Check;
 }
 
-const ALL: readonly QueueType[] = ['classic', 'quorum', 'stream'];
-const CLASSIC: readonly QueueType[] = ['classic'];
-const QUORUM: readonly QueueType[] = ['quorum'];
-const STREAM: readonly QueueType[] = ['stream'];
-const CLASSIC_AND_QUORUM: readonly QueueType[] = ['classic', 'quorum'];
+const ALL: readonly QueueTypeName[] = ['classic', 'quorum', 'stream'];
+const CLASSIC: readonly QueueTypeName[] = ['classic'];
+const QUORUM: readonly QueueTypeName[] = ['quorum'];
+const STREAM: readonly QueueTypeName[] = ['stream'];
+const CLASSIC_AND_QUORUM: readonly QueueTypeName[] = ['classic', 'quorum'];
 
 /** Ten years of 365 days. */
 const LONGEST_EXPIRY_MS = 10 * 365 * 24 * 60 * 60 * 1000;
@@ -70,7 +67,7 @@ export const QUEUE_ARGUMENTS: readonly QueueArgument[] = [
   },
   { key: 'x-queue-version', knownTo: CLASSIC, check: checkQueueVersion },
   { key: 'x-single-active-consumer', knownTo: CLASSIC_AND_QUORUM, check: ofType('t') },
-  { key: 'x-queue-type', knownTo: ALL, check: oneOf(AVAILABLE_TYPES, (type) => `"unsupported queue type '${type}'"`) },
+  { key: 'x-queue-type', knownTo: ALL, check: checkQueueType },
   // Where a queue's leader goes means nothing on one node, so any strategy is accepted.
   { key: 'x-queue-master-locator', knownTo: CLASSIC, check: ofType('S') },
   {
@@ -96,7 +93,7 @@ const ROWS: ReadonlyMap<string, QueueArgument> = new Map(QUEUE_ARGUMENTS.map((ro
 const CLASSIC_TYPE: FieldValue = { type: 'S', value: 'classic' };
 
 /** The type that a declaration asks for. Throws BrokerError('precondition-failed') when there is none such. */
-export function queueTypeOf(args: FieldTable, queueName: string, virtualHost: string): QueueType {
+export function queueTypeOf(args: FieldTable, queueName: string, virtualHost: string): QueueTypeName {
   refuseInvalid('x-queue-type', args, describeQueue(queueName, virtualHost));
   return requestedType(args);
 }
@@ -106,7 +103,7 @@ export function validateQueueArguments(
   args: FieldTable,
   queueName: string,
   virtualHost: string,
-  queueType: QueueType,
+  queueType: QueueTypeName,
 ): void {
   const resource = describeQueue(queueName, virtualHost);
   for (const { key, knownTo } of QUEUE_ARGUMENTS) {
@@ -134,7 +131,7 @@ export function assertEquivalentArguments(stored: FieldTable, received: FieldTab
   }
 }
 
-function requestedType(args: FieldTable): QueueType {
+function requestedType(args: FieldTable): QueueTypeName {
   const value = lookUp(args, 'x-queue-type');
   const name = value?.type === 'S' ? value.value : 'classic';
   return ALL.find((type) => type === name) ?? 'classic';
@@ -174,6 +171,11 @@ function oneOf(allowed: readonly string[], detail: (printed: string) => string):
     const printed = printValue(given.value);
     return allowed.includes(printed) ? undefined : invalid(given, detail(printed));
   };
+}
+
+function checkQueueType(given: GivenArgument): string | undefined {
+  const names = QUEUE_TYPES.map(({ name }) => name);
+  return oneOf(names, (type) => `"unsupported queue type '${type}'"`)(given);
 }
 
 function checkDeadLetterExchange({ key, value, resource }: GivenArgument): string | undefined {

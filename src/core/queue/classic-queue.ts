@@ -6,17 +6,17 @@
 import { BrokerError } from '../../errors.js';
 import type { Binding } from '../binding.js';
 import type { Consumer } from '../consumer.js';
-import type { DeadLetters } from '../dead-letters.js';
-import { Deadline, type Deadlines } from '../deadlines.js';
+import { Deadline } from '../deadlines.js';
 import type { DeathReason } from '../death-history.js';
-import { type LogEnvironment, MessageLog } from '../log/message-log.js';
+import { MessageLog } from '../log/message-log.js';
 import { PositionSet } from '../log/position-set.js';
 import { NO_EXPIRATION, RecordReader, type RecordSource } from '../log/record.js';
 import type { CommitId } from '../ports/message-store.js';
-import { type Turn, TurnPhase, type TurnTask } from '../turn.js';
+import { TurnPhase, type TurnTask } from '../turn.js';
 import { Dispatcher } from './dispatcher.js';
 import { LengthLimit } from './length-limit.js';
 import type { PublishOutcome, Queue, QueueCounters, QueueOptions } from './queue.js';
+import type { QueueHost, QueueType } from './queue-type.js';
 import { type QueueSettings, settingsOf } from './settings.js';
 
 /** What one queue may deliver in one turn before the event loop looks at the others. */
@@ -26,23 +26,12 @@ const DELIVERY_COST_BYTES = 64;
 /** How many messages may expire before the event loop looks at the others. */
 const EXPIRED_AT_ONCE = 2000;
 
-/** What a queue needs of its virtual host. */
-export interface QueueHost {
-  readonly name: string;
-  readonly turn: Turn;
-  readonly logs: LogEnvironment;
-  readonly deadlines: Deadlines;
-  readonly deadLetters: DeadLetters;
-  /** It goes: the last consumer of an auto-delete queue has gone, or nobody used it for as long as x-expires says. */
-  outlived(queue: Queue): void;
-}
-
 export class ClassicQueue implements Queue, TurnTask {
   readonly id: number;
   readonly name: string;
   readonly type = 'classic';
   readonly options: QueueOptions;
-  readonly settings: QueueSettings;
+  settings: QueueSettings;
   readonly bindings = new Set<Binding>();
   readonly counters: QueueCounters = { published: 0, delivered: 0, acknowledged: 0, redelivered: 0 };
   unackedCount = 0;
@@ -56,13 +45,13 @@ export class ClassicQueue implements Queue, TurnTask {
   readonly #reader = new RecordReader();
   /** For what is dropped while `#reader` is in use. */
   readonly #dropped = new RecordReader();
-  readonly #limit: LengthLimit | undefined;
+  #limit: LengthLimit | undefined;
   /** Whether a message in it may have a deadline. */
   #mayExpire = false;
   /** Of the head; made when one is needed first. */
   #expiry: Deadline | undefined;
   #usedAt = 0;
-  readonly #unused: Deadline | undefined;
+  #unused: Deadline | undefined;
 
   constructor(id: number, name: string, options: QueueOptions, host: QueueHost) {
     this.id = id;
@@ -73,19 +62,28 @@ export class ClassicQueue implements Queue, TurnTask {
     this.settings = settingsOf(options.arguments);
     this.#dispatcher = new Dispatcher(this.settings.singleActiveConsumer);
     this.#limit = LengthLimit.of(this.settings);
-    if (this.settings.expiresMs !== undefined) this.#unused = new Deadline(() => this.#unusedFor());
     this.used();
   }
 
-  /** Takes back the messages that the store kept. Only before anything else happens to the queue. */
   restore(): void {
     this.#log.restore();
-    if (this.#limit?.countsBytes === true) this.#countRestored(this.#limit);
+    if (this.#limit?.countsBytes === true) this.#countReady(this.#limit);
     const earliest = this.#log.restoredExpiry;
     if (earliest === 0) return;
     this.#mayExpire = true;
     // The head is looked at then, and not read before.
     this.#awaitUntil(earliest);
+  }
+
+  configure(settings: QueueSettings): void {
+    this.settings = settings;
+    this.#limit = LengthLimit.of(settings);
+    if (this.#limit !== undefined) {
+      if (this.#limit.countsBytes) this.#countReady(this.#limit);
+      this.#keepWithin(this.#limit);
+    }
+    if (this.#unused !== undefined) this.#host.deadlines.cancel(this.#unused);
+    this.used();
   }
 
   get readyCount(): number {
@@ -180,10 +178,12 @@ export class ClassicQueue implements Queue, TurnTask {
   }
 
   used(): void {
-    if (this.#unused === undefined || this.deleted) return;
+    const { expiresMs } = this.settings;
+    if (expiresMs === undefined || this.deleted) return;
+    this.#unused ??= new Deadline(() => this.#unusedFor());
     this.#usedAt = this.#host.logs.clock.wallTime();
     // It looks when it is due how far it was moved since.
-    if (!this.#unused.isSet) this.#host.deadlines.set(this.#unused, this.#usedAt + (this.settings.expiresMs ?? 0));
+    if (!this.#unused.isSet) this.#host.deadlines.set(this.#unused, this.#usedAt + expiresMs);
   }
 
   wake(): void {
@@ -308,8 +308,15 @@ export class ClassicQueue implements Queue, TurnTask {
     this.#host.deadLetters.bury(this, this.#dropped, 'maxlen');
   }
 
-  #countRestored(limit: LengthLimit): void {
-    for (const bytes of this.#log.bodyBytes(this.#dropped)) limit.added(bytes);
+  #countReady(limit: LengthLimit): void {
+    const record = this.#dropped;
+    for (const bytes of this.#log.unreadBodyBytes(record)) limit.added(bytes);
+    this.#returned.forEachRange((first, last) => {
+      for (let position = first; position <= last; position++) {
+        this.#log.readReturned(position, record);
+        limit.added(bodyBytes(record));
+      }
+    });
   }
 
   /** Gives up the oldest ready message; false when there is none. */
@@ -394,6 +401,11 @@ export class ClassicQueue implements Queue, TurnTask {
     else this.#host.deadlines.set(this.#unused, due);
   }
 }
+
+export const CLASSIC: QueueType = {
+  name: 'classic',
+  create: (id, name, options, host) => new ClassicQueue(id, name, options, host),
+};
 
 function bodyBytes(record: RecordReader): number {
   return record.bodyEnd - record.bodyStart;

@@ -67,6 +67,10 @@ export interface Queue extends MessageTarget {
   /** The router's mark: the walk that visited this queue last. */
   routeMark: number;
 
+  /** Takes back the messages that the store kept. Only before anything else happens to the queue. */
+  restore(): void;
+  /** Follows other settings from now on: a policy has come, changed or gone. */
+  configure(settings: QueueSettings): void;
   /** Moves `reader` to the next ready message, which is unacknowledged from then on; false when there is none. */
   take(reader: RecordReader): boolean;
   ack(position: number): void;

@@ -3,10 +3,10 @@ import type { FieldTable, FieldValue } from '../../../../src/core/field-value.js
 import {
   assertEquivalentArguments,
   QUEUE_ARGUMENTS,
-  type QueueType,
   queueTypeOf,
   validateQueueArguments,
 } from '../../../../src/core/queue/arguments.js';
+import type { QueueTypeName } from '../../../../src/core/queue/queue-type.js';
 import { BrokerError } from '../../../../src/errors.js';
 
 const RESOURCE = "queue 'q' in vhost '/'";
@@ -27,10 +27,11 @@ function outcome(action: () => void): string {
   }
 }
 
-const validated = (type: QueueType, args: FieldTable) => outcome(() => validateQueueArguments(args, 'q', '/', type));
+const validated = (type: QueueTypeName, args: FieldTable) =>
+  outcome(() => validateQueueArguments(args, 'q', '/', type));
 
 interface Expectation {
-  readonly types: readonly QueueType[];
+  readonly types: readonly QueueTypeName[];
   readonly accepted: readonly FieldValue[];
   /** Values with the detail of their refusal. */
   readonly refused: readonly (readonly [FieldValue, string])[];
@@ -60,15 +61,15 @@ const WIDTHS: readonly FieldValue[] = [
   { type: 'i', value: 2 },
   { type: 'l', value: 2n },
 ];
-const both: readonly QueueType[] = ['classic', 'quorum'];
-const all: readonly QueueType[] = ['classic', 'quorum', 'stream'];
+const both: readonly QueueTypeName[] = ['classic', 'quorum'];
+const all: readonly QueueTypeName[] = ['classic', 'quorum', 'stream'];
 
-const fromZero = (types: readonly QueueType[]): Expectation => ({
+const fromZero = (types: readonly QueueTypeName[]): Expectation => ({
   types,
   accepted: [int(0), int(2 ** 40), ...WIDTHS],
   refused: NO_INTEGER,
 });
-const fromOne = (types: readonly QueueType[]): Expectation => ({
+const fromOne = (types: readonly QueueTypeName[]): Expectation => ({
   types,
   accepted: WIDTHS,
   refused: [...NO_INTEGER, [int(0), '{value_zero,0}']],

@@ -4,6 +4,7 @@ import { table } from '../../../../protocol/amqp/field-table.js';
 import { decodeProperties } from '../../../../protocol/amqp/properties.js';
 import { RecordReader } from '../../../../src/core/log/record.js';
 import { PublishOutcome, type Queue } from '../../../../src/core/queue/queue.js';
+import { settingsOf } from '../../../../src/core/queue/settings.js';
 import { type CoreEnvironment, coreEnvironment } from '../../../support/core-environment.js';
 import { type Message, readMessage, sourceOf } from '../../../support/messages.js';
 import { RecordingStore } from '../../../support/recording-store.js';
@@ -193,5 +194,34 @@ describe('the history of a dead letter', () => {
     const { headers } = decodeProperties(reader.bytes, reader.propertiesStart, reader.propertiesEnd);
     const history = headers?.find(([key]) => key === 'x-death')?.[1];
     expect(history?.type === 'A' ? history.value.length : 0).toBe(2);
+  });
+});
+
+describe('a queue whose settings change', () => {
+  it('counts the bytes that are ready and gives up the oldest above the new limit', () => {
+    const core = coreEnvironment();
+    const queue = declare(core, 'q');
+    for (const body of ['aa', 'bbb', 'c', 'dd']) publish(core, queue, { body });
+    const reader = new RecordReader();
+    queue.take(reader);
+    queue.take(reader);
+    queue.requeue(reader.position);
+    queue.configure(settingsOf(table({ 'x-max-length-bytes': 5 })));
+    expect(takeAll(queue)).toEqual(['c', 'dd']);
+  });
+
+  it('goes when it was unused for as long as the new settings say', () => {
+    const core = coreEnvironment();
+    const queue = declare(core, 'q');
+    core.clock.advance(500);
+    queue.configure(settingsOf(table({ 'x-expires': 100 })));
+    core.clock.advance(99);
+    expect(queue.deleted).toBe(false);
+    core.clock.advance(1);
+    expect(queue.deleted).toBe(true);
+    const other = declare(core, 'q', { 'x-expires': 100 });
+    other.configure(settingsOf([]));
+    core.clock.advance(1000);
+    expect(other.deleted).toBe(false);
   });
 });
