@@ -11,9 +11,9 @@ import { VirtualHostAccess } from './auth/virtual-host-access.js';
 import { SystemClock } from './clock.js';
 import { type BrokerOptions, parseOption, restrictedToLoopback } from './config.js';
 import { Deadlines } from './core/deadlines.js';
-import type { PropertiesCodec } from './core/ports/properties-codec.js';
 import { virtualHostDefinition } from './core/definitions.js';
 import type { Definition } from './core/ports/definition-store.js';
+import type { PropertiesCodec } from './core/ports/properties-codec.js';
 import type { QueueOwner } from './core/queue/queue.js';
 import { Turn } from './core/turn.js';
 import { VirtualHost } from './core/virtual-host.js';
@@ -117,7 +117,7 @@ class RunningBroker implements Broker {
   readonly #users: UserStore;
   readonly #amqp: AmqpServer;
   readonly #listener: Listener;
-  #lastQueueId = 0;
+  #lastLogId = 0;
   #closed: Promise<void> | undefined;
   #announceFailure: (error: Error) => void = () => {};
 
@@ -235,12 +235,12 @@ class RunningBroker implements Broker {
 
   /** Takes back what the data directory holds. */
   #restore(definitions: readonly Definition[]): void {
-    this.#lastQueueId = this.#storage.highestLogId;
+    this.#lastLogId = this.#storage.highestLogId;
     let queues = 0;
     for (const definition of definitions) {
       if (definition.kind !== 'queue') continue;
       queues++;
-      this.#lastQueueId = Math.max(this.#lastQueueId, definition.id);
+      this.#lastLogId = Math.max(this.#lastLogId, definition.id + definition.logCount - 1);
     }
     for (const definition of definitions) {
       if (definition.kind === 'virtual-host') this.#createVirtualHost(definition.name).restore(definitions);
@@ -256,10 +256,16 @@ class RunningBroker implements Broker {
       definitions: this.#storage.definitions,
       deadlines: this.#deadlines,
       properties: PROPERTIES,
-      nextQueueId: () => ++this.#lastQueueId,
+      nextLogIds: (count) => this.#nextLogIds(count),
     });
     this.#virtualHosts.set(name, host);
     return host;
+  }
+
+  #nextLogIds(count: number): number {
+    const first = this.#lastLogId + 1;
+    this.#lastLogId += count;
+    return first;
   }
 
   #createAmqpServer(): AmqpServer {

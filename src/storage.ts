@@ -92,7 +92,7 @@ async function onDisk(environment: StorageEnvironment, folder: string): Promise<
     });
     opened.push(() => stores.close());
     // First, so that nothing else sees what deleted queues left.
-    stores.messages.keepOnly(queueIds(stores.definitions));
+    stores.messages.keepOnly(logIds(stores.definitions));
     const logs = logEnvironment(environment, stores.messages, scratch);
     const [memory, closeMemory] = memoryMonitor(environment, logs.pager);
     opened.push(closeMemory);
@@ -122,9 +122,12 @@ async function closeAll(opened: readonly (() => void | Promise<void>)[]): Promis
   if (failures.length > 0) throw failures[0];
 }
 
-function queueIds(definitions: DefinitionStore): Set<number> {
+function logIds(definitions: DefinitionStore): Set<number> {
   const ids = new Set<number>();
-  for (const definition of definitions.load()) if (definition.kind === 'queue') ids.add(definition.id);
+  for (const definition of definitions.load()) {
+    if (definition.kind !== 'queue') continue;
+    for (let index = 0; index < definition.logCount; index++) ids.add(definition.id + index);
+  }
   return ids;
 }
 

@@ -3,7 +3,7 @@
  * other one at 1 by definition, so the lengths may be taken at their face value. Text stays text; colours follow the
  * reader's light or dark. Pure.
  */
-import { cpuMicros, bytes, duration, perSecond } from '../report/units.js';
+import { bytes, cpuMicros, duration, perSecond } from '../report/units.js';
 import type { Comparison, Figure, Side } from './comparison.js';
 import { ratioText } from './markdown.js';
 

@@ -3,7 +3,7 @@
  * on the other, so that a slow hour of the machine meets both.
  */
 import type { BrokerUnderTest, RunningBroker } from './broker-under-test.js';
-import { type BrokerStart, SIDES, type ScenarioRun, type Side } from './comparison.js';
+import { type BrokerStart, type ScenarioRun, SIDES, type Side } from './comparison.js';
 import { GeneratorUsageError, runGenerator } from './generator.js';
 import type { RunResources } from './run-resources.js';
 import type { ComparedScenario } from './scenario-set.js';

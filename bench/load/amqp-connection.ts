@@ -18,9 +18,9 @@ import {
 import type { MessageProperties } from '../../protocol/amqp/properties.js';
 import { ByteReader } from '../../protocol/byte-reader.js';
 import { ByteWriter } from '../../protocol/byte-writer.js';
+import { writeContent } from './content-frames.js';
 import { FrameInput, type FrameReceiver } from './frame-input.js';
 import { type BrokerIdentity, logIn, type Target } from './handshake.js';
-import { writeContent } from './content-frames.js';
 import { type MethodNamed, type ReplyName, ReplyQueue, type Request } from './reply-queue.js';
 
 const READ_BYTES = 256 * 1024;

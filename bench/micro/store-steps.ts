@@ -114,6 +114,7 @@ function queueDefinition(i: number): QueueDefinition {
     autoDelete: false,
     arguments: [],
     id: i + 1,
+    logCount: 1,
     type: 'classic',
   };
 }

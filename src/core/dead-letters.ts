@@ -9,7 +9,7 @@ import type { Exchange } from './exchange/exchange.js';
 import type { RoutedMessage } from './exchange/exchange-type.js';
 import { EMPTY_TABLE, type FieldTable, lookUp } from './field-value.js';
 import { type RecordReader, RecordSource } from './log/record.js';
-import { RecordFlag } from './log/record-layout.js';
+import { DELIVERY_COUNT_BYTES, RecordFlag } from './log/record-layout.js';
 import type { Properties, PropertiesCodec } from './ports/properties-codec.js';
 import { type MessageTarget, PublishOutcome } from './queue/queue.js';
 import type { QueueSettings } from './queue/settings.js';
@@ -91,7 +91,7 @@ export class DeadLetters {
     const properties = this.#codec.decode(record.bytes, record.propertiesStart, record.propertiesEnd);
     const [origin = '', publishedKey = ''] = shortstrs(record.bytes, record.routeStart, record.routeEnd);
     const visibleKeys = [publishedKey, ...keysOf(properties.headers)];
-    const hiddenKeys = shortstrs(record.bytes, record.extensionStart, record.extensionEnd);
+    const hiddenKeys = shortstrs(record.bytes, hiddenKeysStart(record), record.extensionEnd);
     const history = DeathHistory.of(
       (record.flags & RecordFlag.DeadLettered) === 0 ? EMPTY_TABLE : (properties.headers ?? EMPTY_TABLE),
     );
@@ -167,6 +167,10 @@ function shortstrs(bytes: Uint8Array, start: number, end: number): string[] {
     at = textEnd;
   }
   return texts;
+}
+
+function hiddenKeysStart({ flags, extensionStart }: RecordReader): number {
+  return (flags & RecordFlag.DeliveryCount) === 0 ? extensionStart : extensionStart + DELIVERY_COUNT_BYTES;
 }
 
 function routeOf(exchange: string, routingKey: string): Uint8Array {

@@ -7,6 +7,7 @@ import type { Exchange } from './exchange/exchange.js';
 import type { Definition, DefinitionStore } from './ports/definition-store.js';
 import type { CommitId } from './ports/message-store.js';
 import type { Queue } from './queue/queue.js';
+import { queueType } from './queue/registry.js';
 
 export function virtualHostDefinition(name: string): Definition {
   return { kind: 'virtual-host', name };
@@ -19,7 +20,8 @@ export function exchangeDefinition(virtualHost: string, { name, type, options }:
 
 export function queueDefinition(virtualHost: string, { id, name, type, options }: Queue): Definition {
   const { autoDelete, arguments: args } = options;
-  return { kind: 'queue', virtualHost, name, id, type, autoDelete, arguments: args };
+  const { logCount } = queueType(type);
+  return { kind: 'queue', virtualHost, name, id, logCount: logCount(args), type, autoDelete, arguments: args };
 }
 
 export function bindingDefinition(virtualHost: string, binding: Binding): Definition {

@@ -32,7 +32,7 @@ import type {
 } from './ports/definition-store.js';
 import type { CommitId } from './ports/message-store.js';
 import type { PropertiesCodec } from './ports/properties-codec.js';
-import { queueTypeOf, validateQueueArguments } from './queue/arguments.js';
+import { queueTypeOf, validateQueueArguments, validateQueueProperties } from './queue/arguments.js';
 import type { MessageTarget, PublishOutcome, Queue, QueueOptions, QueueOwner } from './queue/queue.js';
 import type { QueueHost } from './queue/queue-type.js';
 import { queueType } from './queue/registry.js';
@@ -60,8 +60,8 @@ export interface VirtualHostEnvironment {
   readonly definitions: DefinitionStore;
   readonly deadlines: Deadlines;
   readonly properties: PropertiesCodec;
-  /** Ids name logs in the store, so they are unique over all virtual hosts. */
-  nextQueueId(): number;
+  /** Ids name logs in the store, so they are unique over all virtual hosts. The first of so many in a row. */
+  nextLogIds(count: number): number;
 }
 
 /** Destination of a binding by name, as clients give it. */
@@ -76,6 +76,7 @@ export class VirtualHost implements QueueHost {
   readonly logs: LogEnvironment;
   readonly deadlines: Deadlines;
   readonly deadLetters: DeadLetters;
+  readonly properties: PropertiesCodec;
   readonly replyQueues: ReplyQueues;
   /** Moves on with every change that may alter a route. */
   epoch = 1;
@@ -92,6 +93,7 @@ export class VirtualHost implements QueueHost {
     this.turn = environment.turn;
     this.logs = environment.logs;
     this.deadlines = environment.deadlines;
+    this.properties = environment.properties;
     this.deadLetters = new DeadLetters(this, environment.properties, environment.logs.clock);
     this.#environment = environment;
     this.#changes = new DefinitionChanges(environment.definitions);
@@ -218,9 +220,11 @@ export class VirtualHost implements QueueHost {
       if (options.durable && options.owner === undefined) this.#changes.noteLatest();
       return existing;
     }
-    const type = queueTypeOf(options.arguments, name, this.name);
-    validateQueueArguments(options.arguments, name, this.name, type);
-    const queue = queueType(type).create(this.#environment.nextQueueId(), name, options, this);
+    const type = queueType(queueTypeOf(options.arguments, name, this.name));
+    validateQueueArguments(options.arguments, name, this.name, type.name);
+    validateQueueProperties(type, options, describeQueue(name, this.name));
+    const id = this.#environment.nextLogIds(type.logCount(options.arguments));
+    const queue = type.create(id, name, options, this);
     this.#insertQueue(queue);
     if (options.owner !== undefined) this.#own(options.owner, queue);
     else if (options.durable) this.#changes.put(queueDefinition(this.name, queue));

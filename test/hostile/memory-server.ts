@@ -2,11 +2,11 @@
  * An AMQP server without sockets, whose virtual host the test can break: what no client can provoke is provoked here.
  */
 import { FrameType } from '../../protocol/amqp/constants.gen.js';
+import { decodeProperties, encodeProperties } from '../../protocol/amqp/properties.js';
 import { Authenticator } from '../../src/auth/authenticator.js';
 import { FULL_PERMISSIONS } from '../../src/auth/permissions.js';
 import { UserStore } from '../../src/auth/user-store.js';
 import { VirtualHostAccess } from '../../src/auth/virtual-host-access.js';
-import { decodeProperties, encodeProperties } from '../../protocol/amqp/properties.js';
 import { Deadlines } from '../../src/core/deadlines.js';
 import { Pager } from '../../src/core/log/pager.js';
 import { SegmentPool } from '../../src/core/log/segment-pool.js';
@@ -48,14 +48,17 @@ export class MemoryServer {
     const [segments, bodies] = [new SegmentPool(), new SharedBodies()];
     this.#users.add('guest', 'guest', []);
     this.#users.setPermissions('guest', '/', FULL_PERMISSIONS);
-    let queueIds = 0;
+    let lastLogId = 0;
     this.#host = new VirtualHost('/', {
       turn,
       logs: { clock, segments, bodies, store, pager: new Pager({ turn, segments, bodies, store }) },
       definitions: new MemoryDefinitionStore(),
       deadlines: new Deadlines(clock, (error) => log.error({ err: error }, 'unexpected failure of what was due')),
       properties: { decode: decodeProperties, encode: encodeProperties },
-      nextQueueId: () => ++queueIds,
+      nextLogIds: (count) => {
+        lastLogId += count;
+        return lastLogId - count + 1;
+      },
     });
     const throttle = new PublishThrottle(turn);
     let opened = 0;

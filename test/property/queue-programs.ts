@@ -7,7 +7,7 @@ import fc from 'fast-check';
 import { EMPTY_TABLE } from '../../src/core/field-value.js';
 import { RecordReader } from '../../src/core/log/record.js';
 import type { CommitId } from '../../src/core/ports/message-store.js';
-import { ClassicQueue } from '../../src/core/queue/classic-queue.js';
+import { MessageQueue } from '../../src/core/queue/message-queue.js';
 import { PublishOutcome } from '../../src/core/queue/queue.js';
 import { ControlledScratch } from '../support/controlled-scratch.js';
 import { type CoreEnvironment, coreEnvironment } from '../support/core-environment.js';
@@ -129,13 +129,13 @@ export interface Entry {
 }
 
 export class ModelledQueue {
-  readonly queue: ClassicQueue;
+  readonly queue: MessageQueue;
   readonly durable: boolean;
   entries: Entry[];
   /** Settled entries, for what must not come back. */
   readonly settled: Entry[] = [];
 
-  constructor(queue: ClassicQueue, durable: boolean, entries: Entry[] = []) {
+  constructor(queue: MessageQueue, durable: boolean, entries: Entry[] = []) {
     this.queue = queue;
     this.durable = durable;
     this.entries = entries;
@@ -287,7 +287,7 @@ export class QueueProgram {
   #declare(name: string, durable: boolean): ModelledQueue {
     const options = { durable, autoDelete: false, owner: undefined, arguments: EMPTY_TABLE };
     const queue = this.environment.host.declareQueue(name, options, this.#owner);
-    assert.ok(queue instanceof ClassicQueue);
+    assert.ok(queue instanceof MessageQueue);
     return new ModelledQueue(queue, durable);
   }
 

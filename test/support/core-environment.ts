@@ -76,7 +76,10 @@ export function coreEnvironment(
   const pager = new Pager({ turn, segments, bodies, store, scratch });
   const logs = { clock, segments, bodies, store, pager };
   const kept = [...definitions.load()];
-  let lastQueueId = Math.max(0, ...kept.map((definition) => (definition.kind === 'queue' ? definition.id : 0)));
+  let lastLogId = Math.max(
+    0,
+    ...kept.map((definition) => (definition.kind === 'queue' ? definition.id + definition.logCount - 1 : 0)),
+  );
   const deadlines = new Deadlines(clock, (error) => failures.push(error));
   const properties = { decode: decodeProperties, encode: encodeProperties };
   const host = new VirtualHost('/', {
@@ -85,7 +88,10 @@ export function coreEnvironment(
     definitions,
     deadlines,
     properties,
-    nextQueueId: () => ++lastQueueId,
+    nextLogIds: (count) => {
+      lastLogId += count;
+      return lastLogId - count + 1;
+    },
   });
   host.restore(kept);
   return { clock, turn, logs, definitions, host, failures };

@@ -65,6 +65,12 @@ export class PositionSet {
     for (let i = this.#head; i < this.#firsts.length; i++) visit(this.#firsts[i] as number, this.#lasts[i] as number);
   }
 
+  *[Symbol.iterator](): Iterator<number> {
+    for (let i = this.#head; i < this.#firsts.length; i++) {
+      for (let position = this.#firsts[i] as number; position <= (this.#lasts[i] as number); position++) yield position;
+    }
+  }
+
   clear(): void {
     this.#firsts = [];
     this.#lasts = [];

@@ -15,7 +15,8 @@
  * - `route`: exchange and routing key, each with its length octet, as they go on the wire.
  * - `properties`: encoded properties, flag words first. `enqueuedAt` and `expiresAt`: ms since the epoch.
  * - The parts in brackets are there when their flag is set; with a shared body the record itself holds none.
- * - `extension`: the keys of a BCC header, each with its length octet. `DeadLettered`: the broker wrote the x-death header.
+ * - `extension`: with `DeliveryCount` how often the message came back (u32), then the keys of a BCC header, each with its
+ *   length octet. `DeadLettered`: the broker wrote the x-death header.
  */
 import * as layout from 'buffer-layout';
 
@@ -39,12 +40,20 @@ export const recordHeader = layout.struct<RecordHeader>([
   layout.f64('enqueuedAt'),
 ]);
 
-export const RecordFlag = { Persistent: 1, Expires: 2, SharedBody: 4, Extension: 8, DeadLettered: 16 } as const;
+export const RecordFlag = {
+  Persistent: 1,
+  Expires: 2,
+  SharedBody: 4,
+  Extension: 8,
+  DeadLettered: 16,
+  DeliveryCount: 32,
+} as const;
 
 export const RECORD_HEADER_BYTES = recordHeader.span;
 export const EXPIRY_BYTES = 8;
 export const SHARED_BODY_BYTES = 8;
 export const EXTENSION_LENGTH_BYTES = 4;
+export const DELIVERY_COUNT_BYTES = 4;
 
 function offsetOf(property: keyof RecordHeader): number {
   const offset = recordHeader.offsetOf(property);

@@ -26,6 +26,8 @@ export class RecordSource {
   expirationMs = NO_EXPIRATION;
   /** Keys of the BCC header, which is not delivered, each with its length octet; empty when there are none. */
   hiddenKeys: Uint8Array = NO_BYTES;
+  /** `hiddenKeys` begins with how often the message came back (u32, little-endian). */
+  hasDeliveryCount = false;
   /** The broker itself wrote the x-death header among the properties. */
   deadLettered = false;
   /** Set while one publish goes to several queues and its body is stored once; 0 when it is not. */

@@ -121,7 +121,8 @@ export class Segment {
         (expires ? RecordFlag.Expires : 0) |
         (shared ? RecordFlag.SharedBody : 0) |
         (extended ? RecordFlag.Extension : 0) |
-        (source.deadLettered ? RecordFlag.DeadLettered : 0),
+        (source.deadLettered ? RecordFlag.DeadLettered : 0) |
+        (source.hasDeliveryCount ? RecordFlag.DeliveryCount : 0),
     );
     view.setUint8(at + PRIORITY_AT, source.priority);
     view.setUint16(at + ROUTE_LENGTH_AT, routeLength, true);

@@ -25,8 +25,9 @@ export interface ExchangeDefinition extends Named {
 
 export interface QueueDefinition extends Named {
   readonly kind: 'queue';
-  /** Names the queue's log in the message store. */
+  /** Names the queue's first log in the message store; the others have the numbers above it. */
   readonly id: number;
+  readonly logCount: number;
   readonly type: string;
 }
 

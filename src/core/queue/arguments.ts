@@ -7,7 +7,8 @@ import { assertEquivalentArgument } from '../arguments-equivalence.js';
 import { fieldTypeWord, isInteger, printValue, sameValue } from '../field-type-words.js';
 import { type FieldTable, type FieldValue, lookUp } from '../field-value.js';
 import { describeQueue } from '../names.js';
-import type { QueueTypeName } from './queue-type.js';
+import type { QueueOptions } from './queue.js';
+import type { QueueType, QueueTypeName } from './queue-type.js';
 import { QUEUE_TYPES } from './registry.js';
 
 interface GivenArgument {
@@ -129,6 +130,15 @@ export function assertEquivalentArguments(stored: FieldTable, received: FieldTab
     if (key === 'x-queue-type' && sameValue(current ?? CLASSIC_TYPE, given ?? CLASSIC_TYPE)) continue;
     assertEquivalentArgument(key, current, given, resource);
   }
+}
+
+/** Throws BrokerError('precondition-failed') for a queue that would not outlive the broker where its type must. */
+export function validateQueueProperties(type: QueueType, options: QueueOptions, resource: string): void {
+  if (!type.alwaysKept) return;
+  const { durable, autoDelete, owner } = options;
+  const invalidProperty = autoDelete ? 'auto-delete' : owner !== undefined ? 'exclusive-owner' : 'non-durable';
+  if (durable && !autoDelete && owner === undefined) return;
+  throw new BrokerError('precondition-failed', `invalid property '${invalidProperty}' for ${resource}`);
 }
 
 function requestedType(args: FieldTable): QueueTypeName {

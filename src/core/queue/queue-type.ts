@@ -4,7 +4,9 @@
  */
 import type { DeadLetters } from '../dead-letters.js';
 import type { Deadlines } from '../deadlines.js';
+import type { FieldTable } from '../field-value.js';
 import type { LogEnvironment } from '../log/log-environment.js';
+import type { PropertiesCodec } from '../ports/properties-codec.js';
 import type { Turn } from '../turn.js';
 import type { Queue, QueueOptions } from './queue.js';
 
@@ -16,12 +18,22 @@ export interface QueueHost {
   readonly logs: LogEnvironment;
   readonly deadlines: Deadlines;
   readonly deadLetters: DeadLetters;
+  readonly properties: PropertiesCodec;
   /** It goes: the last consumer of an auto-delete queue has gone, or nobody used it for as long as x-expires says. */
   outlived(queue: Queue): void;
 }
 
 export interface QueueType {
   readonly name: QueueTypeName;
-  /** `id` names the queue's log in the store. The arguments are valid for this type. */
+  /** Durable, not exclusive, not auto-delete. */
+  readonly alwaysKept: boolean;
+  /** How many logs a queue with these arguments has. */
+  logCount(args: FieldTable): number;
+  /** `id` names the queue's first log in the store, the numbers above it the others. The arguments are valid. */
   create(id: number, name: string, options: QueueOptions, host: QueueHost): Queue;
+}
+
+/** Whether its messages outlive the broker. An exclusive queue goes with its connection. */
+export function isKept({ durable, owner }: QueueOptions): boolean {
+  return durable && owner === undefined;
 }

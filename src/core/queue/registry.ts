@@ -3,8 +3,9 @@
  */
 import { CLASSIC } from './classic-queue.js';
 import type { QueueType } from './queue-type.js';
+import { QUORUM } from './quorum-queue.js';
 
-export const QUEUE_TYPES: readonly QueueType[] = [CLASSIC];
+export const QUEUE_TYPES: readonly QueueType[] = [CLASSIC, QUORUM];
 
 /** Throws Error for a name without a type. */
 export function queueType(name: string): QueueType {

@@ -21,6 +21,10 @@ export interface QueueSettings {
   /** undefined: the keys a message was published with. */
   readonly deadLetterRoutingKey: string | undefined;
   readonly singleActiveConsumer: boolean;
+  /** Highest level; undefined or 0 for none. */
+  readonly maxPriority: number | undefined;
+  /** Failed deliveries of a message to put up with, negative: any number; undefined: the queue type's default. */
+  readonly deliveryLimit: number | undefined;
 }
 
 export function settingsOf(args: FieldTable): QueueSettings {
@@ -39,6 +43,8 @@ function read(args: FieldTable): QueueSettings {
     deadLetterExchange: textOf(args, 'x-dead-letter-exchange'),
     deadLetterRoutingKey: textOf(args, 'x-dead-letter-routing-key'),
     singleActiveConsumer: singleActive?.type === 't' && singleActive.value,
+    maxPriority: numberOf(args, 'x-max-priority'),
+    deliveryLimit: numberOf(args, 'x-delivery-limit'),
   };
 }
 

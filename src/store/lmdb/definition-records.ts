@@ -129,7 +129,9 @@ function exchangeFrom(fields: Fields): Definition {
 }
 
 function queueFrom(fields: Fields): Definition {
-  return { kind: 'queue', ...namedFrom(fields), id: number(fields, 'id'), type: text(fields, 'type') };
+  // What was written before queues could have several has no such member.
+  const logCount = fields['logCount'] === undefined ? 1 : number(fields, 'logCount');
+  return { kind: 'queue', ...namedFrom(fields), id: number(fields, 'id'), logCount, type: text(fields, 'type') };
 }
 
 function namedFrom(fields: Fields) {

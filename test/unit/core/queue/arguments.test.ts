@@ -137,7 +137,6 @@ const ROWS: Record<string, Expectation> = {
       ...NO_STRING,
       [text('foo'), `"unsupported queue type 'foo'"`],
       [text('Classic'), `"unsupported queue type 'Classic'"`],
-      [text('quorum'), `"unsupported queue type 'quorum'"`],
       [text('stream'), `"unsupported queue type 'stream'"`],
     ],
   },
@@ -251,7 +250,6 @@ describe('the queue type', () => {
   });
 
   it.each<[FieldValue, string]>([
-    [text('quorum'), `"unsupported queue type 'quorum'"`],
     [text('stream'), `"unsupported queue type 'stream'"`],
     [text(''), `"unsupported queue type ''"`],
     [{ type: 'b', value: 3 }, '{unacceptable_type,byte}'],

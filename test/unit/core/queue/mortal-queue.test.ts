@@ -3,37 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { table } from '../../../../protocol/amqp/field-table.js';
 import { decodeProperties } from '../../../../protocol/amqp/properties.js';
 import { RecordReader } from '../../../../src/core/log/record.js';
-import { PublishOutcome, type Queue } from '../../../../src/core/queue/queue.js';
+import type { Queue } from '../../../../src/core/queue/queue.js';
 import { settingsOf } from '../../../../src/core/queue/settings.js';
-import { type CoreEnvironment, coreEnvironment } from '../../../support/core-environment.js';
-import { type Message, readMessage, sourceOf } from '../../../support/messages.js';
+import { coreEnvironment } from '../../../support/core-environment.js';
 import { RecordingStore } from '../../../support/recording-store.js';
 import { RecordingConsumer } from './consumers.js';
-
-type Settings = Readonly<Record<string, string | number>>;
-
-function declare({ host }: CoreEnvironment, name: string, settings: Settings = {}, durable = false): Queue {
-  const options = { durable, autoDelete: false, owner: undefined, arguments: table(settings) };
-  return host.declareQueue(name, options, {});
-}
-
-function publish({ host }: CoreEnvironment, queue: Queue, message: Message, expirationMs?: number): PublishOutcome {
-  const source = sourceOf({ routingKey: queue.name, ...message });
-  if (expirationMs !== undefined) source.expirationMs = expirationMs;
-  const outcome = new PublishOutcome();
-  host.deliver([queue], source, outcome);
-  return outcome;
-}
-
-function takeAll(queue: Queue): string[] {
-  const reader = new RecordReader();
-  const bodies: string[] = [];
-  while (queue.take(reader)) {
-    bodies.push(readMessage(reader).body);
-    queue.ack(reader.position);
-  }
-  return bodies;
-}
+import { declare, publish, type Settings, takeAll } from './queue-operations.js';
 
 const TO_DEAD = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'dead' };
 

@@ -55,6 +55,7 @@ const queue: Definition = {
   virtualHost: 'ünïcode',
   name: 'q',
   id: 4_294_967_295,
+  logCount: 3,
   type: 'classic',
   autoDelete: false,
   arguments: [],

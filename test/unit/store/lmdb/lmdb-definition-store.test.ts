@@ -36,6 +36,7 @@ const queue = (name: string, id = 1): Definition => ({
   virtualHost: '/',
   name,
   id,
+  logCount: 1,
   type: 'classic',
   autoDelete: false,
   arguments: [],
