@@ -239,10 +239,13 @@ export class VirtualHost implements QueueHost {
       return 0;
     }
     const queue = this.queue(name, requester);
-    if (ifEmpty && queue.readyCount > 0) {
+    const { deleteFlags } = queueType(queue.type);
+    if (deleteFlags === 'refused') this.#refuseDeleteFlags(queue, ifUnused, ifEmpty);
+    const obeyed = deleteFlags === 'obeyed';
+    if (obeyed && ifEmpty && queue.readyCount > 0) {
       throw new BrokerError('precondition-failed', `${describeQueue(name, this.name)} not empty`);
     }
-    if (ifUnused && queue.consumerCount > 0) {
+    if (obeyed && ifUnused && queue.consumerCount > 0) {
       throw new BrokerError('precondition-failed', `${describeQueue(name, this.name)} in use`);
     }
     const ready = queue.readyCount;
@@ -330,6 +333,13 @@ export class VirtualHost implements QueueHost {
   }
 
   // --- inside
+
+  #refuseDeleteFlags({ name, type }: Queue, ifUnused: boolean, ifEmpty: boolean): void {
+    if (!ifUnused && !ifEmpty) return;
+    const flag = ifUnused ? 'if-unused' : 'if-empty';
+    const text = `queue.delete operations with ${flag} flag set are not supported by ${type} queues`;
+    throw new BrokerError('not-implemented', `cannot delete ${describeQueue(name, this.name)}. ${text}`);
+  }
 
   #createExchange(name: string, typeName: string, options: ExchangeOptions): Exchange {
     const type = exchangeType(typeName);

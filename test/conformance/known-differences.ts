@@ -101,6 +101,12 @@ export const knownDifferences = [
     ours: 'starts a new history at the next death',
     reason: 'in 4.x the history belongs to the broker',
   },
+  {
+    id: 'first-delivery-count',
+    rabbit3: 'gives a message of a quorum queue x-delivery-count 0 at its first basic.get',
+    ours: 'has the header from the second delivery on',
+    reason: 'so since 4.0, and as the documentation has it',
+  },
 ] as const satisfies readonly KnownDifference[];
 
 export type DifferenceId = (typeof knownDifferences)[number]['id'];

@@ -11,7 +11,6 @@ export interface LaterVector {
 
 export const laterVectors: readonly LaterVector[] = [
   { vector: 'memory alarm, publish', waitsFor: 'the memory alarm' },
-  { vector: 'priority queue max 5, priorities 0,3,9,1,5,3,none', waitsFor: 'x-max-priority' },
   { vector: 'SUBSCRIBE /queue/x then AMQP delete', waitsFor: 'STOMP' },
 ];
 
@@ -21,12 +20,7 @@ export interface LaterBehaviour {
 }
 
 export const laterBehaviours: readonly LaterBehaviour[] = [
-  {
-    behaviour: 'quorum queues: declaration, delivery count and limit, unsupported methods',
-    waitsFor: 'x-queue-type quorum',
-  },
   { behaviour: 'streams: offsets, filters, prefetch, unsupported methods', waitsFor: 'x-queue-type stream' },
-  { behaviour: 'priorities of messages', waitsFor: 'x-max-priority' },
   { behaviour: 'connection.blocked and connection.unblocked', waitsFor: 'the alarms' },
   { behaviour: 'what survives a restart', waitsFor: 'the durability tests' },
   { behaviour: 'permissions on every method', waitsFor: 'tests with users of their own' },

@@ -70,6 +70,19 @@ test(vector('qos(3), 5 messages, consume'), async ({ client }) => {
   await threeOfFive(client);
 });
 
+test(vector('priority queue max 5, priorities 0,3,9,1,5,3,none'), async ({ client }) => {
+  const queue = await exclusiveQueue(client, { arguments: table({ 'x-max-priority': 5 }) });
+  for (const priority of [0, 3, 9, 1, 5, 3, undefined]) {
+    client.publish(1, {
+      routingKey: queue,
+      body: `${priority}`,
+      properties: priority === undefined ? {} : { priority },
+    });
+  }
+  await expectQueue(client, queue, { ready: 7 });
+  expect(await drain(client, queue)).toEqual(['9', '5', '3', '3', '1', '0', 'undefined']);
+});
+
 test(vector('recover(true) after that'), async ({ client }) => {
   await threeOfFive(client);
   await client.rpc(1, { name: 'basic.recover', requeue: true }, 'basic.recover-ok');

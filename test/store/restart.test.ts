@@ -187,3 +187,33 @@ test('a second broker on the directory is refused', async () => {
   await start(directory);
   await expect(startBroker({ port: 0, dataDirectory: directory, logLevel: 'silent' })).rejects.toThrow('in use');
 });
+
+test('priority and quorum queues come back in their order, and with what was counted', async () => {
+  const directory = temporaryDirectory();
+  let broker = await start(directory);
+  await withChannel(broker, async (channel) => {
+    await channel.assertQueue('priorities', { durable: true, maxPriority: 9 });
+    await channel.assertQueue('quorum', { durable: true, arguments: { 'x-queue-type': 'quorum' } });
+    await channel.assertQueue('later', { durable: true });
+    for (const priority of [1, 9, 4]) {
+      channel.sendToQueue('priorities', Buffer.from(`${priority}`), { priority, persistent: true });
+    }
+    await channel.checkQueue('priorities');
+  });
+  await publish(broker, 'quorum', ['back', 'ready'], false);
+  await publish(broker, 'later', ['other'], true);
+  await withChannel(broker, async (channel) => {
+    const message = await channel.get('quorum');
+    if (message !== false) channel.nack(message);
+    await channel.checkQueue('quorum');
+  });
+  await broker.close();
+
+  broker = await start(directory);
+  expect((await drain(broker, 'priorities')).map(({ body }) => body)).toEqual(['9', '4', '1']);
+  expect(await drain(broker, 'quorum')).toEqual([
+    { body: 'back', redelivered: true },
+    { body: 'ready', redelivered: false },
+  ]);
+  expect((await drain(broker, 'later')).map(({ body }) => body)).toEqual(['other']);
+});

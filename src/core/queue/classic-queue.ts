@@ -10,6 +10,8 @@ import { settingsOf } from './settings.js';
 export const CLASSIC: QueueType = {
   name: 'classic',
   alwaysKept: false,
+  takesGlobalPrefetch: true,
+  deleteFlags: 'obeyed',
   logCount: (args) => (settingsOf(args).maxPriority ?? 0) + 1,
   create: (id, name, options, host) => {
     const settings = settingsOf(options.arguments);

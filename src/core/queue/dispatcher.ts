@@ -13,14 +13,17 @@ interface PriorityGroup {
 
 export class Dispatcher {
   readonly singleActive: boolean;
+  /** That a consumer wants to be the only one means nothing. */
+  readonly isShared: boolean;
   /** Highest priority first. */
   readonly #groups: PriorityGroup[] = [];
   #count = 0;
   #active: Consumer | undefined;
   #exclusive = false;
 
-  constructor(singleActive: boolean) {
+  constructor(singleActive: boolean, isShared = false) {
     this.singleActive = singleActive;
+    this.isShared = isShared;
   }
 
   get count(): number {
@@ -45,7 +48,7 @@ export class Dispatcher {
     }
     group.consumers.push(consumer);
     this.#count++;
-    if (consumer.exclusive) this.#exclusive = true;
+    if (consumer.exclusive && !this.isShared) this.#exclusive = true;
     if (this.singleActive) this.#active ??= consumer;
   }
 

@@ -31,6 +31,8 @@ export interface MessageQueueParts {
   readonly type: QueueTypeName;
   readonly backlog: Backlog;
   readonly settings: QueueSettings;
+  /** No consumer can have it for itself. */
+  readonly isShared?: boolean;
   /** What the type makes of settings. */
   readonly adapt?: (settings: QueueSettings) => QueueSettings;
 }
@@ -72,7 +74,7 @@ export class MessageQueue implements Queue, TurnTask {
     this.#host = host;
     this.#backlog = parts.backlog;
     this.#backlog.configure?.(this.settings);
-    this.#dispatcher = new Dispatcher(this.settings.singleActiveConsumer);
+    this.#dispatcher = new Dispatcher(this.settings.singleActiveConsumer, parts.isShared);
     this.#limit = LengthLimit.of(this.settings);
     this.#limitIdleTime();
   }
@@ -166,7 +168,8 @@ export class MessageQueue implements Queue, TurnTask {
   addConsumer(consumer: Consumer): void {
     const dispatcher = this.#dispatcher;
     const refused =
-      dispatcher.hasExclusive || (consumer.exclusive && (dispatcher.count > 0 || dispatcher.singleActive));
+      dispatcher.hasExclusive ||
+      (consumer.exclusive && !dispatcher.isShared && (dispatcher.count > 0 || dispatcher.singleActive));
     if (refused) {
       throw new BrokerError('access-refused', `queue '${this.name}' in vhost '${this.#host.name}' in exclusive use`);
     }

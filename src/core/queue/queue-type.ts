@@ -27,6 +27,10 @@ export interface QueueType {
   readonly name: QueueTypeName;
   /** Durable, not exclusive, not auto-delete. */
   readonly alwaysKept: boolean;
+  /** A consumer may share a prefetch limit with others of its channel. */
+  readonly takesGlobalPrefetch: boolean;
+  /** What happens to the flags if-unused and if-empty of a delete. */
+  readonly deleteFlags: 'obeyed' | 'refused' | 'ignored';
   /** How many logs a queue with these arguments has. */
   logCount(args: FieldTable): number;
   /** `id` names the queue's first log in the store, the numbers above it the others. The arguments are valid. */

@@ -10,11 +10,13 @@ import { type QueueSettings, settingsOf } from './settings.js';
 export const QUORUM: QueueType = {
   name: 'quorum',
   alwaysKept: true,
+  takesGlobalPrefetch: false,
+  deleteFlags: 'refused',
   logCount: () => 2,
   create: (id, name, options, host) => {
     const backlog = new QuorumBacklog(id, host.logs, host.properties);
     const settings = settingsOf(options.arguments);
-    return new MessageQueue(id, name, options, host, { type: 'quorum', backlog, settings, adapt });
+    return new MessageQueue(id, name, options, host, { type: 'quorum', backlog, settings, adapt, isShared: true });
   },
 };
 

@@ -21,7 +21,8 @@ import {
 } from '../../../../protocol/amqp/methods.gen.js';
 import { ByteReader } from '../../../../protocol/byte-reader.js';
 import { RecordReader } from '../../../core/log/record.js';
-import { generatedName } from '../../../core/names.js';
+import { describeQueue, generatedName } from '../../../core/names.js';
+import { queueType } from '../../../core/queue/registry.js';
 import { REPLY_TO } from '../../../core/reply-queues.js';
 import { BrokerError } from '../../../errors.js';
 import { AmqpConsumer, ReplyConsumer } from '../amqp-consumer.js';
@@ -70,6 +71,10 @@ function basicConsume(channel: Channel, reader: ByteReader): void {
   const name = channel.queueName(method.queue);
   const queue = channel.access.queueToRead(name);
   refuseForeignArguments(method.arguments, queue, channel.access.virtualHostName);
+  if (channel.prefetch.channelLimit > 0 && !queueType(queue.type).takesGlobalPrefetch) {
+    const described = describeQueue(name, channel.access.virtualHostName);
+    throw new BrokerError('not-implemented', `${described} does not support global qos`);
+  }
   const consumer = new AmqpConsumer(channel, queue, {
     tag,
     noAck: method.noAck,
