@@ -26,6 +26,7 @@ import type { SocketTransport } from './net/transport.js';
 import { memoryLimitBytes } from './resources/memory-limit.js';
 import { serverProperties } from './session/amqp/handshake.js';
 import { AmqpServer } from './session/amqp/server.js';
+import { ConsumerTimeouts } from './session/shared/consumer-timeouts.js';
 import { Durability } from './session/shared/durability.js';
 import { type AlarmSource, Alarms } from './session/shared/flow-control.js';
 import { PublishThrottle } from './session/shared/publish-throttle.js';
@@ -113,6 +114,7 @@ class RunningBroker implements Broker {
   readonly #virtualHosts = new Map<string, VirtualHost>();
   readonly #alarms: Alarms;
   readonly #heartbeats: HeartbeatMonitor;
+  readonly #consumerTimeouts: ConsumerTimeouts;
   readonly #storage: Storage;
   readonly #users: UserStore;
   readonly #amqp: AmqpServer;
@@ -131,6 +133,7 @@ class RunningBroker implements Broker {
     this.#storage = storage;
     this.#users = new UserStore(storage.definitions);
     this.#heartbeats = new HeartbeatMonitor(clock);
+    this.#consumerTimeouts = new ConsumerTimeouts(clock, options.consumerTimeoutMs);
     this.#amqp = this.#createAmqpServer();
     this.#listener = new Listener(new ChunkPool(), turn, options.maxConnections, {
       accepted: (transport) => this.#accepted(transport),
@@ -228,6 +231,7 @@ class RunningBroker implements Broker {
     await this.#amqp.close("broker forced connection closure with reason 'shutdown'");
     await this.#listener.close();
     this.#heartbeats.close();
+    this.#consumerTimeouts.close();
     this.#deadlines.close();
     await this.#storage.close();
     this.#log.info('broker stopped');
@@ -282,6 +286,7 @@ class RunningBroker implements Broker {
       authenticator: new Authenticator(this.#users, restrictedToLoopback(this.#options), anonymous),
       alarms: this.#alarms,
       heartbeats: this.#heartbeats,
+      consumerTimeouts: this.#consumerTimeouts,
       throttle,
       durability: new Durability(this.#storage.logs.store, this.#turn, throttle),
       serverProperties: serverProperties({

@@ -40,6 +40,8 @@ export interface BrokerOptions {
   readonly heartbeatSeconds: number;
   readonly maxMessageSizeBytes: number;
   readonly handshakeTimeoutMs: number;
+  /** 0 is off. */
+  readonly consumerTimeoutMs: number;
 }
 
 export interface Option<Value> {
@@ -257,6 +259,13 @@ export const OPTIONS: Table = {
     fallback: 10_000,
     // The longest delay that a timer of Node takes.
     ...wholeNumber(1, 0x7fffffff),
+  },
+  consumerTimeoutMs: {
+    name: 'consumer-timeout',
+    placeholder: 'MS',
+    help: 'time a delivery may wait for its acknowledgement before its channel is closed, 0 for any',
+    fallback: 30 * 60 * 1000,
+    ...wholeNumber(0, Number.MAX_SAFE_INTEGER),
   },
   version: { name: 'version', help: 'print the version', only: 'command line', ...flag() },
   help: { name: 'help', help: 'print this text', only: 'command line', ...flag() },

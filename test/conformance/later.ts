@@ -26,5 +26,4 @@ export const laterBehaviours: readonly LaterBehaviour[] = [
   { behaviour: 'permissions on every method', waitsFor: 'tests with users of their own' },
   { behaviour: 'limits of virtual hosts, users and the node', waitsFor: 'those limits' },
   { behaviour: 'the handshake timeout of ten seconds', waitsFor: 'a clock the tests can turn' },
-  { behaviour: 'consumer timeouts', waitsFor: 'x-consumer-timeout' },
 ];

@@ -18,6 +18,7 @@ import { createLogger } from '../../src/logger.js';
 import { HeartbeatMonitor } from '../../src/net/heartbeat.js';
 import { serverProperties } from '../../src/session/amqp/handshake.js';
 import { AmqpServer } from '../../src/session/amqp/server.js';
+import { ConsumerTimeouts } from '../../src/session/shared/consumer-timeouts.js';
 import { Durability } from '../../src/session/shared/durability.js';
 import { Alarms } from '../../src/session/shared/flow-control.js';
 import { PublishThrottle } from '../../src/session/shared/publish-throttle.js';
@@ -77,6 +78,7 @@ export class MemoryServer {
       authenticator: new Authenticator(this.#users, [], { name: 'guest', password: Buffer.from('guest') }),
       alarms,
       heartbeats: new HeartbeatMonitor(clock),
+      consumerTimeouts: new ConsumerTimeouts(clock, 30 * 60 * 1000),
       throttle,
       durability: new Durability(store, turn, throttle),
       serverProperties: serverProperties({ platform: 'tests', version: '4.1.0', clusterName: 'test' }),

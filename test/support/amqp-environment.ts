@@ -10,6 +10,7 @@ import { HeartbeatMonitor } from '../../src/net/heartbeat.js';
 import { AmqpConnection } from '../../src/session/amqp/connection.js';
 import type { AmqpEnvironment, AmqpLimits } from '../../src/session/amqp/environment.js';
 import { serverProperties } from '../../src/session/amqp/handshake.js';
+import { ConsumerTimeouts } from '../../src/session/shared/consumer-timeouts.js';
 import { Durability } from '../../src/session/shared/durability.js';
 import { Alarms } from '../../src/session/shared/flow-control.js';
 import { PublishThrottle } from '../../src/session/shared/publish-throttle.js';
@@ -62,6 +63,7 @@ export function memoryBroker(limits: Partial<AmqpLimits> = {}, store?: MessageSt
     authenticator: new Authenticator(USERS, [], { name: GUEST, password: Buffer.from(GUEST) }),
     alarms,
     heartbeats: new HeartbeatMonitor(clock),
+    consumerTimeouts: new ConsumerTimeouts(clock, 30 * 60 * 1000),
     throttle,
     durability: new Durability(store ?? new MemoryMessageStore(), turn, throttle),
     serverProperties: serverProperties({ platform: 'tests', version: '4.2.0', clusterName: 'test' }),

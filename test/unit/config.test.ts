@@ -31,6 +31,7 @@ const DEFAULTS: BrokerOptions = {
   heartbeatSeconds: 60,
   maxMessageSizeBytes: 16_777_216,
   handshakeTimeoutMs: 10_000,
+  consumerTimeoutMs: 1_800_000,
 };
 
 function run(argv: readonly string[], env: Record<string, string> = {}): BrokerOptions {
@@ -68,8 +69,10 @@ describe('the command line', () => {
     argv.push('--default-user', 'app', '--default-pass', '-s=3,c', '--default-vhost', 'orders');
     argv.push('--loopback-users', 'app,guest', '--max-connections', '5', '--channel-max', '100', '--frame-max', '4096');
     argv.push('--heartbeat', '0', '--max-message-size', '1', '--handshake-timeout', '50');
+    argv.push('--consumer-timeout', '0');
     expect(run(argv)).toEqual({
       hosts: ['::1', 'localhost'],
+      consumerTimeoutMs: 0,
       amqpPort: 0,
       dataDirectory: '/var/lib/jackalope',
       memoryLimit: 512_000_000,
@@ -184,7 +187,7 @@ describe('the config file', () => {
   });
 
   it.each([
-    [{ port: 1 }, /^unknown key 'port' in .*broker\.json; valid keys are host, amqp-port, .*handshake-timeout$/],
+    [{ port: 1 }, /^unknown key 'port' in .*broker\.json; valid keys are host, amqp-port, .*consumer-timeout$/],
     [{ config: 'x' }, /^unknown key 'config'/],
     [{ 'amqp-port': 'x' }, /^amqp-port in .*broker\.json 'x' is not valid: give a whole number/],
     [{ 'amqp-port': null }, /^amqp-port in .*broker\.json 'object' is not valid: give a whole number/],

@@ -17,6 +17,7 @@ import type { PublishOutcome, Queue } from '../../core/queue/queue.js';
 import { TurnPhase, type TurnTask } from '../../core/turn.js';
 import { BrokerError } from '../../errors.js';
 import { type ConfirmSink, ConfirmTracker } from '../shared/confirm-tracker.js';
+import type { DeliveringSession } from '../shared/consumer-timeouts.js';
 import { DeliveryLedger, type DeliverySource, type SettlementSink } from '../shared/delivery-ledger.js';
 import { ChannelPrefetch } from '../shared/prefetch.js';
 import type { SettlementKind, Transaction } from '../shared/transaction.js';
@@ -43,7 +44,7 @@ export interface ChannelHost extends PendingRepliesHost {
   methodHandled(): void;
 }
 
-export class Channel implements ConfirmSink, SettlementSink, TurnTask, Publishing {
+export class Channel implements ConfirmSink, DeliveringSession, SettlementSink, TurnTask, Publishing {
   readonly number: number;
   readonly access: VirtualHostAccess;
   readonly output: FrameOutput;
@@ -205,6 +206,7 @@ export class Channel implements ConfirmSink, SettlementSink, TurnTask, Publishin
   /** Consumers go and unsettled deliveries return to their queues, now and not when the peer agrees. */
   release(): void {
     if (this.state !== 'open') return;
+    this.host.environment.consumerTimeouts.forget(this);
     for (const consumer of this.consumers.values()) consumer.queue.removeConsumer(consumer);
     this.consumers.clear();
     this.closeReplyConsumer();
@@ -230,6 +232,7 @@ export class Channel implements ConfirmSink, SettlementSink, TurnTask, Publishin
     let source = this.#gets.get(queue);
     if (source === undefined) {
       source = new GetSource(this, queue);
+      this.host.environment.consumerTimeouts.watch(this, queue);
       if (this.#gets.size > 64) this.#gets.clear();
       this.#gets.set(queue, source);
     }
@@ -283,6 +286,14 @@ export class Channel implements ConfirmSink, SettlementSink, TurnTask, Publishin
     if (name !== '') return name;
     if (this.lastQueueName === '') throw new BrokerError('not-found', 'no previously declared queue');
     return this.lastQueueName;
+  }
+
+  /** RabbitMQ's consumer timeout. */
+  acknowledgementLate(timeoutMs: number): void {
+    const text =
+      `delivery acknowledgement on channel ${this.number} timed out. Timeout value used: ${timeoutMs} ms. ` +
+      'This timeout value can be configured, see consumers doc guide to learn more';
+    this.fail(new BrokerError('precondition-failed', text), 0);
   }
 
   // --- consumers

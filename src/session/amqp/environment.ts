@@ -10,6 +10,7 @@ import type { QueueOwner } from '../../core/queue/queue.js';
 import type { Turn } from '../../core/turn.js';
 import type { Logger } from '../../logger.js';
 import type { HeartbeatMonitor } from '../../net/heartbeat.js';
+import type { ConsumerTimeouts } from '../shared/consumer-timeouts.js';
 import type { Durability } from '../shared/durability.js';
 import type { Alarms } from '../shared/flow-control.js';
 import type { PublishThrottle } from '../shared/publish-throttle.js';
@@ -32,6 +33,7 @@ export interface AmqpEnvironment {
   readonly authenticator: Authenticator;
   readonly alarms: Alarms;
   readonly heartbeats: HeartbeatMonitor;
+  readonly consumerTimeouts: ConsumerTimeouts;
   readonly durability: Durability;
   readonly throttle: PublishThrottle;
   /** Sent in connection.start. */

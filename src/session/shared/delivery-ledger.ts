@@ -36,6 +36,24 @@ export class DeliveryLedger {
     return this.#size;
   }
 
+  /** Of the first outstanding delivery. Only when there is one. */
+  get oldestTag(): number {
+    return this.#tags[this.#first & (this.#capacity - 1)] as number;
+  }
+
+  /** What `look` finds first among the outstanding deliveries up to `tag`, oldest first. */
+  findUpTo<Found>(tag: number, look: (source: DeliverySource, tag: number) => Found | undefined): Found | undefined {
+    const mask = this.#capacity - 1;
+    for (let ordinal = this.#first; ordinal < this.#end; ordinal++) {
+      const entryTag = this.#tags[ordinal & mask] as number;
+      if (entryTag > tag) return undefined;
+      const source = this.#sources[ordinal & mask];
+      const found = source === undefined ? undefined : look(source, entryTag);
+      if (found !== undefined) return found;
+    }
+    return undefined;
+  }
+
   /** `tag` is greater than every tag before. */
   add(tag: number, position: number, source: DeliverySource): void {
     if (this.#end - this.#first === this.#capacity) this.#makeRoom();

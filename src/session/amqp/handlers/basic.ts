@@ -84,6 +84,7 @@ function basicConsume(channel: Channel, reader: ByteReader): void {
   });
   queue.addConsumer(consumer);
   channel.consumers.set(tag, consumer);
+  if (!method.noAck) channel.host.environment.consumerTimeouts.watch(channel, queue);
   // Deliveries begin at the end of the turn, so consume-ok is always ahead of them.
   if (!method.noWait) consumeOk(channel, tag);
 }
