@@ -260,6 +260,7 @@ class RunningBroker implements Broker {
       definitions: this.#storage.definitions,
       deadlines: this.#deadlines,
       properties: PROPERTIES,
+      random: Math.random,
       nextLogIds: (count) => this.#nextLogIds(count),
     });
     this.#virtualHosts.set(name, host);

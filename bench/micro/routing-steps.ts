@@ -85,15 +85,19 @@ function routes(
     const binding: Binding = { source, destination, routingKey: bindingKey(i), arguments: EMPTY_TABLE };
     router.add(binding);
   }
-  const published = Array.from({ length: keys }, (_, i) => ({ routingKey: routingKey(i), headers: EMPTY_TABLE }));
+  const published = Array.from({ length: keys }, (_, i) => ({
+    routingKey: routingKey(i),
+    headers: EMPTY_TABLE,
+    property: () => undefined,
+  }));
   const targets = { add: () => {} };
   return {
     run: (messages) => {
-      for (let i = 0; i < messages; i++) router.route(published[i % keys] as (typeof published)[number], targets);
+      for (let i = 0; i < messages; i++) router.route(published[i % keys] as (typeof published)[number], targets, []);
     },
   };
 }
 
 function exchangeOf(type: ExchangeType): Exchange {
-  return new Exchange('bench', type, OPTIONS);
+  return new Exchange('bench', type, OPTIONS, Math.random);
 }

@@ -187,6 +187,40 @@ export class PropertiesPeek {
   }
 }
 
+const READABLE_FLAGS = {
+  correlation_id: PropertyFlag.correlationId,
+  message_id: PropertyFlag.messageId,
+  timestamp: PropertyFlag.timestamp,
+} as const;
+
+/**
+ * One property as text, without decoding those before it; undefined when there is none. The properties are valid, or
+ * no bytes at all.
+ */
+export function readProperty(
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  name: keyof typeof READABLE_FLAGS,
+): string | undefined {
+  const flags = end - start < 2 ? 0 : (bytes[start]! << 8) | bytes[start + 1]!;
+  if ((flags & READABLE_FLAGS[name]) === 0) return undefined;
+  let at = start + 2;
+  for (let word = flags; word & MORE_FLAGS; at += 2) word = (bytes[at]! << 8) | bytes[at + 1]!;
+  if (flags & PropertyFlag.contentType) at = shortstrEnd(bytes, at, end);
+  if (flags & PropertyFlag.contentEncoding) at = shortstrEnd(bytes, at, end);
+  if (flags & PropertyFlag.headers) at = tableEnd(bytes, at, end);
+  if (flags & PropertyFlag.deliveryMode) at++;
+  if (flags & PropertyFlag.priority) at++;
+  if (name === 'correlation_id') return new ByteReader(bytes, at, end).lossyShortstr();
+  if (flags & PropertyFlag.correlationId) at = shortstrEnd(bytes, at, end);
+  if (flags & PropertyFlag.replyTo) at = shortstrEnd(bytes, at, end);
+  if (flags & PropertyFlag.expiration) at = shortstrEnd(bytes, at, end);
+  if (name === 'message_id') return new ByteReader(bytes, at, end).lossyShortstr();
+  if (flags & PropertyFlag.messageId) at = shortstrEnd(bytes, at, end);
+  return String(new ByteReader(bytes, at, end).bigU64());
+}
+
 /** A copy of raw properties without any header of that name. A table that loses its last header stays, empty. */
 export function removeHeader(bytes: Uint8Array, start: number, end: number, key: string): Uint8Array {
   const { headersStart, headersEnd } = peekAt(bytes, start, end);

@@ -16,3 +16,7 @@ export interface Binding {
   readonly routingKey: string;
   readonly arguments: FieldTable;
 }
+
+export function destinationName(destination: BindingDestination): string {
+  return destination.kind === 'queue' ? destination.queue.name : destination.exchange.name;
+}

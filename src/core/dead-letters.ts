@@ -4,9 +4,10 @@
  * in the same commit.
  */
 import type { Clock } from '../clock.js';
+import { assertNever } from '../errors.js';
 import { DeathHistory, type DeathReason } from './death-history.js';
 import type { Exchange } from './exchange/exchange.js';
-import type { RoutedMessage } from './exchange/exchange-type.js';
+import type { RoutedMessage, RoutingProperty } from './exchange/exchange-type.js';
 import { EMPTY_TABLE, type FieldTable, lookUp } from './field-value.js';
 import { type RecordReader, RecordSource } from './log/record.js';
 import { DELIVERY_COUNT_BYTES, RecordFlag } from './log/record-layout.js';
@@ -36,7 +37,7 @@ class DeadMessage implements RoutedMessage {
   readonly exchange: Exchange;
   readonly routingKey: string;
   readonly furtherKeys: readonly string[];
-  readonly headers: FieldTable;
+  readonly properties: Properties;
   readonly history: DeathHistory;
   readonly reason: DeathReason;
   readonly source = new RecordSource();
@@ -46,14 +47,32 @@ class DeadMessage implements RoutedMessage {
     [routingKey = '', ...furtherKeys]: readonly string[],
     reason: DeathReason,
     history: DeathHistory,
-    headers: FieldTable,
+    properties: Properties,
   ) {
     this.exchange = exchange;
     this.routingKey = routingKey;
     this.furtherKeys = furtherKeys;
-    this.headers = headers;
+    this.properties = properties;
     this.history = history;
     this.reason = reason;
+  }
+
+  get headers(): FieldTable {
+    return this.properties.headers ?? EMPTY_TABLE;
+  }
+
+  property(name: RoutingProperty): string | undefined {
+    const { correlationId, messageId, timestamp } = this.properties;
+    switch (name) {
+      case 'correlation_id':
+        return correlationId;
+      case 'message_id':
+        return messageId;
+      case 'timestamp':
+        return timestamp?.toString();
+      default:
+        return assertNever(name);
+    }
   }
 }
 
@@ -104,9 +123,10 @@ export class DeadLetters {
       timeSeconds: Math.floor(this.#clock.wallTime() / 1000),
     });
     const keys = deadLetterRoutingKey === undefined ? [...visibleKeys, ...hiddenKeys] : [deadLetterRoutingKey];
+    const { expiration: _, ...kept } = properties;
     const headers = history.headers(properties.headers ?? EMPTY_TABLE);
-    const message = new DeadMessage(exchange, keys, reason, history, headers);
-    this.#fill(message.source, record, properties, message);
+    const message = new DeadMessage(exchange, keys, reason, history, { ...kept, headers });
+    this.#fill(message.source, record, message);
     this.#waiting.push(message);
     if (this.#held === 0) this.#publishWaiting();
   }
@@ -133,10 +153,9 @@ export class DeadLetters {
   }
 
   /** A copy: the record may be gone before it is published. */
-  #fill(source: RecordSource, record: RecordReader, properties: Properties, message: DeadMessage): void {
-    const { expiration: _, ...kept } = properties;
+  #fill(source: RecordSource, record: RecordReader, message: DeadMessage): void {
     const route = routeOf(message.exchange.name, message.routingKey);
-    const encoded = this.#codec.encode({ ...kept, headers: message.headers });
+    const encoded = this.#codec.encode(message.properties);
     source.route = route;
     source.routeEnd = route.length;
     source.properties = encoded;

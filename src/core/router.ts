@@ -5,9 +5,11 @@
  */
 import type { Binding } from './binding.js';
 import type { Exchange } from './exchange/exchange.js';
-import type { RoutedMessage, RouteTargets } from './exchange/exchange-type.js';
+import type { RoutedMessage, RouteTargets, RoutingProperty } from './exchange/exchange-type.js';
 import type { FieldTable } from './field-value.js';
 import type { MessageTarget } from './queue/queue.js';
+
+const NO_KEYS: readonly string[] = [];
 
 /** A message under one of its several keys. */
 class KeyedMessage implements RoutedMessage {
@@ -20,6 +22,10 @@ class KeyedMessage implements RoutedMessage {
 
   get headers(): FieldTable {
     return this.#message.headers;
+  }
+
+  property(name: RoutingProperty): string | undefined {
+    return this.#message.property(name);
   }
 }
 
@@ -47,10 +53,13 @@ export class RouteWalk implements RouteTargets {
     this.byKey = true;
     this.#visit(start);
     for (let exchange = this.#waiting.pop(); exchange !== undefined; exchange = this.#waiting.pop()) {
-      if (!exchange.type.routesByKey) this.byKey = false;
+      if (!exchange.router.routesByKey) this.byKey = false;
       this.#matched = 0;
-      exchange.router.route(message, this);
-      if (furtherKeys.length > 0 && exchange.type.routesByKey) this.#routeFurther(exchange, message, furtherKeys);
+      if (!exchange.type.routesEachKey) exchange.router.route(message, this, furtherKeys);
+      else {
+        exchange.router.route(message, this, NO_KEYS);
+        if (furtherKeys.length > 0) this.#routeFurther(exchange, message, furtherKeys);
+      }
       if (this.#matched === 0) {
         const alternate = exchange.alternateExchange;
         const next = alternate === undefined ? undefined : this.#findExchange(alternate);
@@ -74,7 +83,7 @@ export class RouteWalk implements RouteTargets {
     const keyed = new KeyedMessage(message);
     for (const key of keys) {
       keyed.routingKey = key;
-      exchange.router.route(keyed, this);
+      exchange.router.route(keyed, this, NO_KEYS);
     }
   }
 

@@ -16,7 +16,7 @@ import {
 } from './definitions.js';
 import { assertEquivalentExchange, assertEquivalentQueue, lockedQueue } from './equivalence.js';
 import { Exchange, type ExchangeOptions } from './exchange/exchange.js';
-import type { RoutedMessage } from './exchange/exchange-type.js';
+import type { RandomSource, RoutedMessage } from './exchange/exchange-type.js';
 import { exchangeType } from './exchange/registry.js';
 import { EMPTY_TABLE, type FieldTable } from './field-value.js';
 import type { LogEnvironment } from './log/message-log.js';
@@ -60,6 +60,8 @@ export interface VirtualHostEnvironment {
   readonly definitions: DefinitionStore;
   readonly deadlines: Deadlines;
   readonly properties: PropertiesCodec;
+  /** For the exchange types that choose at random. */
+  readonly random: RandomSource;
   /** Ids name logs in the store, so they are unique over all virtual hosts. The first of so many in a row. */
   nextLogIds(count: number): number;
 }
@@ -163,6 +165,7 @@ export class VirtualHost implements QueueHost {
       if (options.durable) this.#changes.noteLatest();
       return existing;
     }
+    exchangeType(typeName)?.validateDeclaration?.(options.arguments);
     const exchange = this.#createExchange(name, typeName, options);
     this.#exchanges.set(name, exchange);
     if (options.durable) this.#changes.put(exchangeDefinition(this.name, exchange));
@@ -276,7 +279,7 @@ export class VirtualHost implements QueueHost {
       if (isDurableBinding(existing)) this.#changes.noteLatest();
       return;
     }
-    exchange.type.validateBinding?.(routingKey, args);
+    exchange.type.validateBinding?.(routingKey, args, destination);
     const binding = this.#attach(exchange, destination, routingKey, args);
     if (isDurableBinding(binding)) this.#changes.put(bindingDefinition(this.name, binding));
     this.touch();
@@ -344,7 +347,7 @@ export class VirtualHost implements QueueHost {
   #createExchange(name: string, typeName: string, options: ExchangeOptions): Exchange {
     const type = exchangeType(typeName);
     if (type === undefined) throw new BrokerError('precondition-failed', `unknown exchange type '${typeName}'`);
-    return new Exchange(name, type, options);
+    return new Exchange(name, type, options, this.#environment.random);
   }
 
   #restoreExchange(definition: ExchangeDefinition): void {

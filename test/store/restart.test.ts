@@ -103,6 +103,33 @@ test('durable definitions come back, and only those', async () => {
   expect(await exists(broker, (channel) => channel.checkExchange('kept'))).toBe(false);
 });
 
+test('a consistent hash exchange goes on sending a key to the same queue', async () => {
+  const directory = temporaryDirectory();
+  const queues = ['e', 'b', 'd', 'a', 'c'];
+  const publishAll = async (channel: Channel): Promise<void> => {
+    for (const key of names(200)) channel.publish('x', key, Buffer.from(key));
+    // An answer says that what came before it has been published.
+    await channel.checkExchange('x');
+  };
+  let broker = await start(directory);
+  await withChannel(broker, async (channel) => {
+    await channel.assertExchange('x', 'x-consistent-hash', { durable: true });
+    for (const queue of queues) {
+      await channel.assertQueue(queue, { durable: true });
+      await channel.bindQueue(queue, 'x', '2');
+      await channel.bindQueue(queue, 'x', '1');
+    }
+    await publishAll(channel);
+  });
+  const before = await Promise.all(queues.map((queue) => drain(broker, queue)));
+  expect(before.every((found) => found.length > 20)).toBe(true);
+  await broker.close();
+
+  broker = await start(directory);
+  await withChannel(broker, publishAll);
+  expect(await Promise.all(queues.map((queue) => drain(broker, queue)))).toEqual(before);
+});
+
 test('persistent messages come back in order, unacknowledged ones in place and redelivered, transient ones not', async () => {
   const directory = temporaryDirectory();
   let broker = await start(directory);

@@ -88,6 +88,7 @@ export function coreEnvironment(
     definitions,
     deadlines,
     properties,
+    random: Math.random,
     nextLogIds: (count) => {
       lastLogId += count;
       return lastLogId - count + 1;

@@ -6,6 +6,7 @@ import type { ExchangeType, RoutedMessage, Router, RouteTargets } from './exchan
 import { addAll, OrderedSet } from './ordered-set.js';
 
 class DirectRouter implements Router {
+  readonly routesByKey = true;
   readonly #byKey = new Map<string, OrderedSet<Binding>>();
 
   add(binding: Binding): void {
@@ -34,6 +35,6 @@ class DirectRouter implements Router {
 
 export const DIRECT: ExchangeType = {
   name: 'direct',
-  routesByKey: true,
+  routesEachKey: true,
   createRouter: () => new DirectRouter(),
 };

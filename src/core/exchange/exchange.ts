@@ -1,10 +1,10 @@
 /**
  * An exchange: its flags, the bindings that leave it, and the router its type made for them.
  */
-import type { Binding, BindingDestination } from '../binding.js';
+import { type Binding, type BindingDestination, destinationName } from '../binding.js';
 import type { FieldTable, FieldValue } from '../field-value.js';
 import { lookUp } from '../field-value.js';
-import type { ExchangeType, Router } from './exchange-type.js';
+import type { ExchangeType, RandomSource, Router } from './exchange-type.js';
 
 export interface ExchangeOptions {
   readonly durable: boolean;
@@ -26,11 +26,11 @@ export class Exchange {
   routeMark = 0;
   readonly #outgoing = new Map<string, Binding>();
 
-  constructor(name: string, type: ExchangeType, options: ExchangeOptions) {
+  constructor(name: string, type: ExchangeType, options: ExchangeOptions, random: RandomSource) {
     this.name = name;
     this.type = type;
     this.options = options;
-    this.router = type.createRouter(options.arguments);
+    this.router = type.createRouter(options.arguments, random);
   }
 
   /** Where messages go that find no destination here. */
@@ -65,8 +65,7 @@ export class Exchange {
 
 /** Names and keys may hold any character, so the parts are quoted, not joined. */
 function bindingIdentity(destination: BindingDestination, routingKey: string, args: FieldTable): string {
-  const name = destination.kind === 'queue' ? destination.queue.name : destination.exchange.name;
-  const parts = JSON.stringify([destination.kind, name, routingKey]);
+  const parts = JSON.stringify([destination.kind, destinationName(destination), routingKey]);
   return args.length === 0 ? parts : parts + JSON.stringify(canonicalTable(args));
 }
 

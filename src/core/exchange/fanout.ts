@@ -6,6 +6,7 @@ import type { ExchangeType, RoutedMessage, Router, RouteTargets } from './exchan
 import { addAll, OrderedSet } from './ordered-set.js';
 
 class FanoutRouter implements Router {
+  readonly routesByKey = true;
   readonly #bindings = new OrderedSet<Binding>();
 
   add(binding: Binding): void {
@@ -23,6 +24,6 @@ class FanoutRouter implements Router {
 
 export const FANOUT: ExchangeType = {
   name: 'fanout',
-  routesByKey: true,
+  routesEachKey: false,
   createRouter: () => new FanoutRouter(),
 };

@@ -19,6 +19,7 @@ interface HeadersPattern {
 }
 
 class HeadersRouter implements Router {
+  readonly routesByKey = false;
   readonly #patterns = new OrderedSet<HeadersPattern>();
   readonly #patternOf = new Map<Binding, HeadersPattern>();
 
@@ -49,7 +50,7 @@ class HeadersRouter implements Router {
 
 export const HEADERS: ExchangeType = {
   name: 'headers',
-  routesByKey: false,
+  routesEachKey: false,
   validateBinding: (_routingKey, args) => {
     const match = lookUp(args, 'x-match');
     const refusal = match === undefined ? undefined : describeInvalidMatch(match);

@@ -1,13 +1,26 @@
 /**
  * The exchange types there are.
  */
+import { CONSISTENT_HASH } from './consistent-hash.js';
 import { DIRECT } from './direct.js';
 import type { ExchangeType } from './exchange-type.js';
 import { FANOUT } from './fanout.js';
 import { HEADERS } from './headers.js';
+import { LOCAL_RANDOM } from './local-random.js';
+import { MODULUS_HASH } from './modulus-hash.js';
+import { RANDOM } from './random.js';
 import { TOPIC } from './topic.js';
 
-export const EXCHANGE_TYPES: readonly ExchangeType[] = [DIRECT, FANOUT, TOPIC, HEADERS];
+export const EXCHANGE_TYPES: readonly ExchangeType[] = [
+  DIRECT,
+  FANOUT,
+  TOPIC,
+  HEADERS,
+  CONSISTENT_HASH,
+  RANDOM,
+  LOCAL_RANDOM,
+  MODULUS_HASH,
+];
 
 export function exchangeType(name: string): ExchangeType | undefined {
   return EXCHANGE_TYPES.find((type) => type.name === name);

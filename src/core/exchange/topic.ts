@@ -6,6 +6,7 @@ import type { ExchangeType, RoutedMessage, Router, RouteTargets } from './exchan
 import { TopicTrie } from './topic-trie.js';
 
 class TopicRouter implements Router {
+  readonly routesByKey = true;
   readonly #trie = new TopicTrie();
 
   add(binding: Binding): void {
@@ -23,6 +24,6 @@ class TopicRouter implements Router {
 
 export const TOPIC: ExchangeType = {
   name: 'topic',
-  routesByKey: true,
+  routesEachKey: true,
   createRouter: () => new TopicRouter(),
 };

@@ -7,7 +7,10 @@ import type { FieldTable } from '../field-value.js';
 /** Those that the core knows; the others come along. */
 export interface Properties {
   headers?: FieldTable;
+  correlationId?: string;
   expiration?: string;
+  messageId?: string;
+  timestamp?: bigint;
 }
 
 export interface PropertiesCodec {

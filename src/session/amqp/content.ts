@@ -6,13 +6,14 @@ import { readTable } from '../../../protocol/amqp/field-table.js';
 import {
   hasHeader,
   PropertiesPeek,
+  readProperty,
   removeHeader,
   replaceReplyTo,
   validateHeaders,
 } from '../../../protocol/amqp/properties.js';
 import { ByteReader } from '../../../protocol/byte-reader.js';
 import { MalformedError } from '../../../protocol/errors.js';
-import type { RoutedMessage } from '../../core/exchange/exchange-type.js';
+import type { RoutedMessage, RoutingProperty } from '../../core/exchange/exchange-type.js';
 import { fieldTypeWord } from '../../core/field-type-words.js';
 import { EMPTY_TABLE, type FieldTable, lookUp } from '../../core/field-value.js';
 import { NO_EXPIRATION } from '../../core/log/record.js';
@@ -59,6 +60,10 @@ export class PublishedContent implements RoutedMessage {
     if (headersStart === -1) return EMPTY_TABLE;
     this.#headers = readTable(new ByteReader(this.properties, headersStart, headersEnd));
     return this.#headers;
+  }
+
+  property(name: RoutingProperty): string | undefined {
+    return readProperty(this.properties, this.start, this.end, name);
   }
 
   /** Shows no properties at all. */

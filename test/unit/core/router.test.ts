@@ -5,6 +5,7 @@ import { exchangeType } from '../../../src/core/exchange/registry.js';
 import { EMPTY_TABLE, type FieldTable } from '../../../src/core/field-value.js';
 import type { Queue } from '../../../src/core/queue/queue.js';
 import { RouteWalk } from '../../../src/core/router.js';
+import { messageOf } from './exchange/routing.js';
 
 /** Exchanges and queues by name, bound as the test writes it: `source -key-> destination`. */
 class Topology {
@@ -19,7 +20,7 @@ class Topology {
       alternate === undefined ? EMPTY_TABLE : [['alternate-exchange', { type: 'S', value: alternate }]];
     this.#exchanges.set(
       name,
-      new Exchange(name, type, { durable: false, autoDelete: false, internal: false, arguments: args }),
+      new Exchange(name, type, { durable: false, autoDelete: false, internal: false, arguments: args }, Math.random),
     );
     return this;
   }
@@ -39,7 +40,7 @@ class Topology {
 
   /** Names of the queues that a message reaches, sorted. */
   route(exchange: string, routingKey: string, furtherKeys: readonly string[] = [], headers = EMPTY_TABLE): string[] {
-    this.walk.run(this.#exchange(exchange), { routingKey, headers }, furtherKeys);
+    this.walk.run(this.#exchange(exchange), messageOf(routingKey, { headers }), furtherKeys);
     const names = this.walk.targets.map((target) => (target as Queue).name);
     expect(new Set(names).size).toBe(names.length);
     return names.sort();
@@ -186,6 +187,40 @@ describe('further keys (CC, BCC)', () => {
     topology.bind('h', '', 'q', args);
     expect(topology.route('h', 'k', ['l'], args)).toEqual(['q']);
     expect(topology.route('h', 'k', ['l'])).toEqual([]);
+  });
+
+  it.each(['x-consistent-hash', 'x-modulus-hash', 'x-random'])('do not make %s choose again', (type) => {
+    const topology = new Topology().exchange('x', type);
+    for (let i = 0; i < 20; i++) topology.bind('x', '1', `q${i}`);
+    expect(topology.route('x', 'a', ['b', 'c', 'd'])).toHaveLength(1);
+  });
+});
+
+describe('an exchange that chooses', () => {
+  const types = ['x-consistent-hash', 'x-modulus-hash', 'x-random', 'x-local-random'];
+
+  it.each(types)('of type %s asks its alternate exchange when there is nothing to choose from', (type) => {
+    const topology = new Topology().exchange('x', type, 'ae').exchange('ae', 'fanout').bind('ae', '', 'other');
+    expect(topology.route('x', 'a')).toEqual(['other']);
+    topology.bind('x', '1', 'q');
+    expect(topology.route('x', 'a')).toEqual(['q']);
+  });
+
+  it.each(types)('of type %s chooses among exchanges as among queues', (type) => {
+    const topology = new Topology().exchange('x', type).exchange('f', 'fanout');
+    topology.bind('x', '1', 'f').bind('f', '', 'q').bind('f', '', 'r');
+    expect(topology.route('x', 'a')).toEqual(['q', 'r']);
+  });
+
+  it.each([
+    ['x-consistent-hash', true],
+    ['x-modulus-hash', true],
+    ['x-random', false],
+    ['x-local-random', false],
+  ] as const)('of type %s makes a route that may be kept: %s', (type, byKey) => {
+    const topology = new Topology().exchange('t', 'topic').exchange('x', type).bind('t', '#', 'x').bind('x', '1', 'q');
+    topology.route('t', 'a');
+    expect(topology.walk.byKey).toBe(byKey);
   });
 });
 

@@ -6,6 +6,7 @@ import type { DestinationName } from '../../../src/core/virtual-host.js';
 import { BrokerError } from '../../../src/errors.js';
 import { coreEnvironment } from '../../support/core-environment.js';
 import { readMessage, sourceOf } from '../../support/messages.js';
+import { messageOf } from './exchange/routing.js';
 import { RecordingConsumer } from './queue/consumers.js';
 
 const OWNER = {};
@@ -45,7 +46,7 @@ function hostWithShortcuts() {
     [...host.exchanges].map(({ name }) => name).filter((name) => !PREDECLARED.includes(name));
   const publish = (source: string, routingKey: string, body: string | Uint8Array = ''): PublishOutcome => {
     const outcome = new PublishOutcome();
-    const { targets } = host.route(host.exchange(source), { routingKey, headers: EMPTY_TABLE }, []);
+    const { targets } = host.route(host.exchange(source), messageOf(routingKey), []);
     host.deliver(targets, sourceOf({ exchange: source, routingKey, body }), outcome);
     return outcome;
   };
@@ -148,6 +149,18 @@ describe('an auto-delete exchange', () => {
     bind('source', 'x');
     unbind('source', 'x');
     expect(exchangeNames()).toEqual(['source', 'x']);
+  });
+
+  it('is refused for arguments that its type does not take, unless it is there', () => {
+    const { exchange, exchangeNames, host } = hostWithShortcuts();
+    const text = (value: string) => ({ type: 'S', value }) as const;
+    const bad: FieldTable = [['hash-property', text('app_id')]];
+    const declare = (args: FieldTable) => exchange('x', { type: 'x-consistent-hash', arguments: args });
+    expect(refusal(() => declare(bad))).toEqual(['precondition-failed', 'Unsupported property: app_id']);
+    expect(exchangeNames()).toEqual([]);
+    const declared = declare([['hash-header', text('h')]]);
+    expect(declare(bad)).toBe(declared);
+    expect(host.exchange('x').options.arguments).toEqual([['hash-header', text('h')]]);
   });
 
   it('takes those with it that were bound to it alone', () => {
@@ -433,7 +446,7 @@ describe('what is kept of the topology', () => {
     const after = host.queue('q', STRANGER);
     expect([after.id, after.options]).toEqual([before.id, before.options]);
     expect(host.exchange('x').options.autoDelete).toBe(true);
-    const targets = host.route(host.exchange('x'), { routingKey: 'b.c', headers: EMPTY_TABLE }, []).targets;
+    const targets = host.route(host.exchange('x'), messageOf('b.c'), []).targets;
     expect(targets).toEqual([after]);
     expect(after.bindings.size).toBe(3);
     host.deleteQueue('q', OWNER, false, false);

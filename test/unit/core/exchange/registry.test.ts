@@ -3,7 +3,16 @@ import { EXCHANGE_TYPES, exchangeType } from '../../../../src/core/exchange/regi
 import { EMPTY_TABLE } from '../../../../src/core/field-value.js';
 
 it('knows the exchange types by name', () => {
-  expect(EXCHANGE_TYPES.map(({ name }) => name)).toEqual(['direct', 'fanout', 'topic', 'headers']);
+  expect(EXCHANGE_TYPES.map(({ name }) => name)).toEqual([
+    'direct',
+    'fanout',
+    'topic',
+    'headers',
+    'x-consistent-hash',
+    'x-random',
+    'x-local-random',
+    'x-modulus-hash',
+  ]);
   for (const type of EXCHANGE_TYPES) expect(exchangeType(type.name)).toBe(type);
   expect(exchangeType('foo')).toBeUndefined();
   expect(exchangeType('Direct')).toBeUndefined();
@@ -11,6 +20,6 @@ it('knows the exchange types by name', () => {
 
 it('makes each exchange a router of its own', () => {
   for (const type of EXCHANGE_TYPES) {
-    expect(type.createRouter(EMPTY_TABLE)).not.toBe(type.createRouter(EMPTY_TABLE));
+    expect(type.createRouter(EMPTY_TABLE, Math.random)).not.toBe(type.createRouter(EMPTY_TABLE, Math.random));
   }
 });

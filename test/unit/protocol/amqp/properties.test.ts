@@ -6,6 +6,7 @@ import {
   encodeProperties,
   type MessageProperties,
   PropertiesPeek,
+  readProperty,
   removeHeader,
   replaceReplyTo,
 } from '../../../../protocol/amqp/properties.js';
@@ -110,6 +111,32 @@ describe('PropertiesPeek', () => {
     expect({ ...reused }).toEqual({ ...peek(Uint8Array.of(0, 0)) });
     reused.reset(Uint8Array.of(0x10, 0, 1), 0, 3);
     expect([reused.flags, reused.deliveryMode, reused.headersStart, reused.userIdEnd]).toEqual([0x1000, 1, -1, -1]);
+  });
+});
+
+describe('readProperty', () => {
+  const names = ['correlation_id', 'message_id', 'timestamp'] as const;
+  const read = (bytes: Uint8Array) => names.map((name) => readProperty(bytes, 0, bytes.length, name));
+
+  it('finds a property behind all others', () => {
+    expect(read(encodeProperties(full))).toEqual(['correlation', 'id', String(2n ** 63n)]);
+  });
+
+  it('finds a property by itself', () => {
+    expect(read(encodeProperties({ correlationId: '' }))).toEqual(['', undefined, undefined]);
+    expect(read(encodeProperties({ messageId: 'ä' }))).toEqual([undefined, 'ä', undefined]);
+    expect(read(encodeProperties({ timestamp: 0n }))).toEqual([undefined, undefined, '0']);
+  });
+
+  it('finds nothing where there is none', () => {
+    const { correlationId: _, messageId: __, timestamp: ___, ...others } = full;
+    expect(read(encodeProperties(others))).toEqual([undefined, undefined, undefined]);
+    expect(read(new Uint8Array(0))).toEqual([undefined, undefined, undefined]);
+  });
+
+  it('reads within the range, past further words of flags', () => {
+    const bytes = hex('ff 0401 0001 0000 03 616263 ff');
+    expect(readProperty(bytes, 1, bytes.length - 1, 'correlation_id')).toBe('abc');
   });
 });
 
