@@ -11,7 +11,6 @@ import { VirtualHostAccess } from './auth/virtual-host-access.js';
 import { SystemClock } from './clock.js';
 import { type BrokerOptions, parseOption, restrictedToLoopback } from './config.js';
 import { Deadlines } from './core/deadlines.js';
-import { virtualHostDefinition } from './core/definitions.js';
 import type { Definition } from './core/ports/definition-store.js';
 import type { PropertiesCodec } from './core/ports/properties-codec.js';
 import type { QueueOwner } from './core/queue/queue.js';
@@ -185,7 +184,7 @@ class RunningBroker implements Broker {
   addVirtualHost(name: string): void {
     if (this.#virtualHosts.has(name)) return;
     this.#createVirtualHost(name);
-    this.#storage.definitions.put(virtualHostDefinition(name));
+    this.#storage.definitions.put({ kind: 'virtual-host', name });
     const { defaultUser } = this.#options;
     if (this.#users.find(defaultUser) !== undefined) this.#users.setPermissions(defaultUser, name, FULL_PERMISSIONS);
   }

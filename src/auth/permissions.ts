@@ -2,6 +2,7 @@
  * What a user may do in a virtual host: three patterns over resource names, as RabbitMQ has them. An empty pattern
  * matches nothing; a pattern matches anywhere in the name unless it is anchored.
  */
+import { compilePattern } from '../core/pattern.js';
 
 export type Access = 'configure' | 'write' | 'read';
 
@@ -52,20 +53,6 @@ export class Permissions {
   }
 }
 
-/** What may stand behind a backslash in a Unicode expression of JavaScript. */
-const KNOWN_ESCAPE = /[A-Za-z0-9^$\\.*+?()[\]{}|/]/;
-
-/**
- * RabbitMQ's patterns are PCRE. There any other character may be escaped too (`\-`, `\_`), so those are written by their
- * code point; `(?i)` in front is the flag. What JavaScript has no form for is refused, never read as something else.
- */
 function compile(pattern: string): RegExp | undefined {
-  if (pattern === '') return undefined;
-  const ignoresCase = pattern.startsWith('(?i)');
-  const source = (ignoresCase ? pattern.slice('(?i)'.length) : pattern).replace(
-    /\\(.)/gsu,
-    (written: string, character: string) =>
-      KNOWN_ESCAPE.test(character) ? written : `\\u{${character.codePointAt(0)?.toString(16)}}`,
-  );
-  return new RegExp(source, ignoresCase ? 'isu' : 'su');
+  return pattern === '' ? undefined : compilePattern(pattern);
 }

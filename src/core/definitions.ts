@@ -1,6 +1,6 @@
 /**
  * What of a virtual host is kept across restarts, in the form the definition store takes. The host itself is put there by
- * whoever creates it.
+ * whoever creates it, its policies and parameters by what holds them.
  */
 import type { Binding } from './binding.js';
 import type { Exchange } from './exchange/exchange.js';
@@ -8,10 +8,6 @@ import type { Definition, DefinitionStore } from './ports/definition-store.js';
 import type { CommitId } from './ports/message-store.js';
 import type { Queue } from './queue/queue.js';
 import { queueType } from './queue/registry.js';
-
-export function virtualHostDefinition(name: string): Definition {
-  return { kind: 'virtual-host', name };
-}
 
 export function exchangeDefinition(virtualHost: string, { name, type, options }: Exchange): Definition {
   const { autoDelete, internal, arguments: args } = options;

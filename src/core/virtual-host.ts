@@ -23,6 +23,7 @@ import type { LogEnvironment } from './log/message-log.js';
 import type { RecordSource } from './log/record.js';
 import { SHARE_FROM_BYTES } from './log/shared-bodies.js';
 import { describeExchange, describeQueue, isReserved, stripLineBreaks } from './names.js';
+import { Policies } from './policy/policies.js';
 import type {
   BindingDefinition,
   Definition,
@@ -34,7 +35,7 @@ import type { CommitId } from './ports/message-store.js';
 import type { PropertiesCodec } from './ports/properties-codec.js';
 import { queueTypeOf, validateQueueArguments, validateQueueProperties } from './queue/arguments.js';
 import type { MessageTarget, PublishOutcome, Queue, QueueOptions, QueueOwner } from './queue/queue.js';
-import type { QueueHost } from './queue/queue-type.js';
+import type { QueueHost, QueueType } from './queue/queue-type.js';
 import { queueType } from './queue/registry.js';
 import { isReplyName, ReplyQueues } from './reply-queues.js';
 import { RouteWalk } from './router.js';
@@ -80,6 +81,7 @@ export class VirtualHost implements QueueHost {
   readonly deadLetters: DeadLetters;
   readonly properties: PropertiesCodec;
   readonly replyQueues: ReplyQueues;
+  readonly policies: Policies;
   /** Moves on with every change that may alter a route. */
   epoch = 1;
   readonly #environment: VirtualHostEnvironment;
@@ -99,6 +101,7 @@ export class VirtualHost implements QueueHost {
     this.deadLetters = new DeadLetters(this, environment.properties, environment.logs.clock);
     this.#environment = environment;
     this.#changes = new DefinitionChanges(environment.definitions);
+    this.policies = new Policies(this, this.#changes);
     this.replyQueues = new ReplyQueues(() => this.touch());
     for (const [exchangeName, typeName, options] of PREDECLARED) {
       this.#exchanges.set(exchangeName, this.#createExchange(exchangeName, typeName, options));
@@ -106,9 +109,11 @@ export class VirtualHost implements QueueHost {
     this.#defaultExchange = this.exchange('');
   }
 
-  /** Takes back what the stores kept: durable exchanges, then queues with their messages, then bindings. */
+  /** Takes back what the stores kept: policies, durable exchanges, then queues with their messages, then bindings. */
   restore(definitions: readonly Definition[]): void {
     const own = definitions.filter((definition) => 'virtualHost' in definition && definition.virtualHost === this.name);
+    this.policies.restore(own);
+    for (const exchange of this.exchanges) this.policies.applyToExchange(exchange);
     for (const definition of own) if (definition.kind === 'exchange') this.#restoreExchange(definition);
     for (const definition of own) if (definition.kind === 'queue') this.#restoreQueue(definition);
     for (const definition of own) if (definition.kind === 'binding') this.#restoreBinding(definition);
@@ -227,7 +232,7 @@ export class VirtualHost implements QueueHost {
     validateQueueArguments(options.arguments, name, this.name, type.name);
     validateQueueProperties(type, options, describeQueue(name, this.name));
     const id = this.#environment.nextLogIds(type.logCount(options.arguments));
-    const queue = type.create(id, name, options, this);
+    const queue = this.#createQueue(id, name, type, options);
     this.#insertQueue(queue);
     if (options.owner !== undefined) this.#own(options.owner, queue);
     else if (options.durable) this.#changes.put(queueDefinition(this.name, queue));
@@ -347,7 +352,15 @@ export class VirtualHost implements QueueHost {
   #createExchange(name: string, typeName: string, options: ExchangeOptions): Exchange {
     const type = exchangeType(typeName);
     if (type === undefined) throw new BrokerError('precondition-failed', `unknown exchange type '${typeName}'`);
-    return new Exchange(name, type, options, this.#environment.random);
+    const exchange = new Exchange(name, type, options, this.#environment.random);
+    this.policies.applyToExchange(exchange);
+    return exchange;
+  }
+
+  #createQueue(id: number, name: string, type: QueueType, options: QueueOptions): Queue {
+    const queue = type.create(id, name, options, this);
+    this.policies.applyToQueue(queue);
+    return queue;
   }
 
   #restoreExchange(definition: ExchangeDefinition): void {
@@ -358,7 +371,7 @@ export class VirtualHost implements QueueHost {
 
   #restoreQueue({ id, name, type, autoDelete, arguments: args }: QueueDefinition): void {
     const options = { durable: true, autoDelete, owner: undefined, arguments: args };
-    const queue = queueType(type).create(id, name, options, this);
+    const queue = this.#createQueue(id, name, queueType(type), options);
     queue.restore();
     this.#insertQueue(queue);
   }

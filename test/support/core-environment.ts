@@ -41,7 +41,7 @@ export class RecordingDefinitions implements DefinitionStore {
       if (definition.kind === 'binding') {
         return `binding:${definition.source}->${definition.destination}:${definition.routingKey}`;
       }
-      if (definition.kind === 'permission') return `permission:${definition.user}@${definition.virtualHost}`;
+      if (!('name' in definition)) return `${definition.kind}:${definition.user}@${definition.virtualHost}`;
       return `${definition.kind}:${definition.name}`;
     });
   }
@@ -99,11 +99,14 @@ export function coreEnvironment(
 }
 
 function identityOf(definition: Definition): string {
-  if (definition.kind === 'permission')
-    return JSON.stringify([definition.kind, definition.user, definition.virtualHost]);
+  if (definition.kind === 'permission' || definition.kind === 'topic-permission') {
+    const exchange = 'exchange' in definition ? definition.exchange : '';
+    return JSON.stringify([definition.kind, definition.user, definition.virtualHost, exchange]);
+  }
   if (definition.kind !== 'binding') {
     const host = 'virtualHost' in definition ? definition.virtualHost : '';
-    return `${definition.kind} ${host} ${definition.name}`;
+    const component = 'component' in definition ? definition.component : '';
+    return `${definition.kind} ${host} ${component} ${definition.name}`;
   }
   const { arguments: args, ...identity } = definition;
   return JSON.stringify([identity, args], (_, value) => (typeof value === 'bigint' ? String(value) : value));

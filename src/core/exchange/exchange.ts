@@ -24,6 +24,8 @@ export class Exchange {
   readonly counters = { publishedIn: 0 };
   /** The router's mark: the walk that visited this exchange last. */
   routeMark = 0;
+  /** Where messages go that find no destination here. */
+  alternateExchange: string | undefined;
   readonly #outgoing = new Map<string, Binding>();
 
   constructor(name: string, type: ExchangeType, options: ExchangeOptions, random: RandomSource) {
@@ -31,12 +33,14 @@ export class Exchange {
     this.type = type;
     this.options = options;
     this.router = type.createRouter(options.arguments, random);
+    this.configure(undefined);
   }
 
-  /** Where messages go that find no destination here. */
-  get alternateExchange(): string | undefined {
+  /** A policy names another alternate exchange, or none any more. The exchange's own argument wins. */
+  configure(alternateExchange: string | undefined): void {
     const value = lookUp(this.options.arguments, 'alternate-exchange');
-    return value?.type === 'S' && typeof value.value === 'string' ? value.value : undefined;
+    const own = value?.type === 'S' && typeof value.value === 'string' ? value.value : undefined;
+    this.alternateExchange = own ?? alternateExchange;
   }
 
   get outgoing(): Iterable<Binding> {

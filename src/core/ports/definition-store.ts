@@ -1,13 +1,23 @@
 /**
- * What core and auth ask of a store for definitions: virtual hosts, their durable exchanges, queues and bindings, users
- * and what they may do. Only what is durable is handed over.
+ * What core and auth ask of a store for definitions: virtual hosts, their durable exchanges, queues and bindings,
+ * policies and parameters, users and what they may do. Only what is durable is handed over.
  */
 import type { FieldTable } from '../field-value.js';
+import type { JsonObject, JsonValue } from '../json-value.js';
 import type { CommitId } from './message-store.js';
 
 export interface VirtualHostDefinition {
   readonly kind: 'virtual-host';
   readonly name: string;
+  /** Older data directories have none. */
+  readonly metadata?: VirtualHostMetadata | undefined;
+}
+
+export interface VirtualHostMetadata {
+  readonly description: string;
+  readonly tags: readonly string[];
+  /** Of queues that are declared without x-queue-type; undefined is classic. */
+  readonly defaultQueueType: string | undefined;
 }
 
 interface Named {
@@ -47,6 +57,17 @@ export interface UserDefinition {
   readonly tags: readonly string[];
   /** Salt and hash, never the password. Undefined: no password logs in. */
   readonly passwordHash: Uint8Array | undefined;
+  /** Undefined is sha256. */
+  readonly hashing?: PasswordHashing | undefined;
+  readonly limits?: UserLimits | undefined;
+}
+
+export type PasswordHashing = 'sha256' | 'sha512' | 'md5';
+
+/** Undefined or negative is no limit. */
+export interface UserLimits {
+  readonly maxConnections?: number | undefined;
+  readonly maxChannels?: number | undefined;
 }
 
 export interface PermissionDefinition {
@@ -58,13 +79,52 @@ export interface PermissionDefinition {
   readonly read: string;
 }
 
+/** Which messages a user may publish to and read from a topic exchange, by routing key. Kept, and not enforced. */
+export interface TopicPermissionDefinition {
+  readonly kind: 'topic-permission';
+  readonly user: string;
+  readonly virtualHost: string;
+  readonly exchange: string;
+  readonly write: string;
+  readonly read: string;
+}
+
+export interface PolicyDefinition {
+  readonly kind: 'policy' | 'operator-policy';
+  readonly virtualHost: string;
+  readonly name: string;
+  readonly pattern: string;
+  readonly definition: JsonObject;
+  readonly priority: number;
+  readonly applyTo: string;
+}
+
+/** Settings of a part of the broker (the component) for one virtual host. */
+export interface ParameterDefinition {
+  readonly kind: 'parameter';
+  readonly virtualHost: string;
+  readonly component: string;
+  readonly name: string;
+  readonly value: JsonValue;
+}
+
+export interface GlobalParameterDefinition {
+  readonly kind: 'global-parameter';
+  readonly name: string;
+  readonly value: JsonValue;
+}
+
 export type Definition =
   | VirtualHostDefinition
   | ExchangeDefinition
   | QueueDefinition
   | BindingDefinition
   | UserDefinition
-  | PermissionDefinition;
+  | PermissionDefinition
+  | TopicPermissionDefinition
+  | PolicyDefinition
+  | ParameterDefinition
+  | GlobalParameterDefinition;
 
 export interface DefinitionStore {
   /** Of the latest change, whoever made it; 0 while there was none and when nothing is kept. */

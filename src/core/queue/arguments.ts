@@ -1,12 +1,26 @@
 /**
- * The arguments of a queue declaration, one row each: which queue types know it and what values are valid. A row is
- * all there is to validation and to the comparison on redeclaration; arguments without a row are stored and ignored.
+ * The arguments of a queue declaration, one row each: which queue types know it, what values are valid, and what
+ * policies may say about it. A row is all there is to validation, to the comparison on redeclaration and to policies;
+ * arguments without a row are stored and ignored.
  */
 import { BrokerError } from '../../errors.js';
 import { assertEquivalentArgument } from '../arguments-equivalence.js';
 import { fieldTypeWord, isInteger, printValue, sameValue } from '../field-type-words.js';
 import { type FieldTable, type FieldValue, lookUp } from '../field-value.js';
 import { describeQueue } from '../names.js';
+import {
+  above,
+  belowUnlessQuorum,
+  choiceRule,
+  greatest,
+  leastLimit,
+  leastUnlessStream,
+  limitRule,
+  numberRule,
+  type PolicyRule,
+  patternRule,
+  textRule,
+} from './policy-rules.js';
 import type { QueueOptions } from './queue.js';
 import type { QueueType, QueueTypeName } from './queue-type.js';
 import { QUEUE_TYPES } from './registry.js';
@@ -27,6 +41,8 @@ export interface QueueArgument {
   readonly key: string;
   readonly knownTo: readonly QueueTypeName[];
   readonly check: Check;
+  /** Undefined: not by policy. */
+  readonly policy?: PolicyRule;
 }
 
 const ALL: readonly QueueTypeName[] = ['classic', 'quorum', 'stream'];
@@ -39,54 +55,161 @@ const CLASSIC_AND_QUORUM: readonly QueueTypeName[] = ['classic', 'quorum'];
 const LONGEST_EXPIRY_MS = 10 * 365 * 24 * 60 * 60 * 1000;
 const HIGHEST_PRIORITY = 255;
 const LARGEST_STREAM_SEGMENT_BYTES = 3_000_000_000;
+const STRATEGIES = ['at-most-once', 'at-least-once'];
+const OVERFLOWS = ['drop-head', 'reject-publish', 'reject-publish-dlx'];
+const MODES = ['default', 'lazy'];
+const LOCATORS = ['client-local', 'balanced', 'random', 'least-leaders'];
+const RETRY_TYPES = ['all', 'failed', 'returned', 'disabled'];
+const RETRY_NOUN = `delayed retry type. Must be one of: ${RETRY_TYPES.join(', ')}`;
+const AGE = /^0*[1-9][0-9]*[YMDhms]$/;
 
 /** In the order in which RabbitMQ checks and compares them: the first that fails is the one reported. */
 export const QUEUE_ARGUMENTS: readonly QueueArgument[] = [
-  { key: 'x-expires', knownTo: CLASSIC_AND_QUORUM, check: integerFrom(1, LONGEST_EXPIRY_MS) },
-  { key: 'x-message-ttl', knownTo: CLASSIC_AND_QUORUM, check: integerFrom(0, LONGEST_EXPIRY_MS) },
-  { key: 'x-dead-letter-exchange', knownTo: CLASSIC_AND_QUORUM, check: checkDeadLetterExchange },
-  { key: 'x-dead-letter-routing-key', knownTo: CLASSIC_AND_QUORUM, check: checkDeadLetterRoutingKey },
+  {
+    key: 'x-expires',
+    knownTo: CLASSIC_AND_QUORUM,
+    check: integerFrom(1, LONGEST_EXPIRY_MS),
+    policy: limitRule('queue expiry', 1),
+  },
+  {
+    key: 'x-message-ttl',
+    knownTo: CLASSIC_AND_QUORUM,
+    check: integerFrom(0, LONGEST_EXPIRY_MS),
+    policy: limitRule('message TTL', 0),
+  },
+  {
+    key: 'x-dead-letter-exchange',
+    knownTo: CLASSIC_AND_QUORUM,
+    check: checkDeadLetterExchange,
+    policy: textRule('dead letter exchange name'),
+  },
+  {
+    key: 'x-dead-letter-routing-key',
+    knownTo: CLASSIC_AND_QUORUM,
+    check: checkDeadLetterRoutingKey,
+    policy: textRule('dead letter routing key'),
+  },
   {
     key: 'x-dead-letter-strategy',
     knownTo: QUORUM,
-    check: oneOf(['at-most-once', 'at-least-once'], () => 'invalid_dlx_strategy'),
+    check: oneOf(STRATEGIES, () => 'invalid_dlx_strategy'),
+    policy: choiceRule('dead letter strategy', STRATEGIES),
   },
-  { key: 'x-max-length', knownTo: CLASSIC_AND_QUORUM, check: integerFrom(0) },
-  { key: 'x-max-length-bytes', knownTo: ALL, check: integerFrom(0) },
-  { key: 'x-max-in-memory-length', knownTo: QUORUM, check: integerFrom(0) },
-  { key: 'x-max-in-memory-bytes', knownTo: QUORUM, check: integerFrom(0) },
+  { key: 'x-max-length', knownTo: CLASSIC_AND_QUORUM, check: integerFrom(0), policy: limitRule('maximum length', 0) },
+  {
+    key: 'x-max-length-bytes',
+    knownTo: ALL,
+    check: integerFrom(0),
+    policy: limitRule('maximum length in bytes', 0, { overArgument: leastUnlessStream }),
+  },
+  {
+    key: 'x-max-in-memory-length',
+    knownTo: QUORUM,
+    check: integerFrom(0),
+    policy: limitRule('maximum memory in bytes', 0),
+  },
+  {
+    key: 'x-max-in-memory-bytes',
+    knownTo: QUORUM,
+    check: integerFrom(0),
+    policy: limitRule('maximum memory in bytes', 0),
+  },
   { key: 'x-max-priority', knownTo: CLASSIC, check: integerFrom(0, HIGHEST_PRIORITY, 'max_value_exceeded') },
   {
     key: 'x-overflow',
     knownTo: CLASSIC_AND_QUORUM,
-    check: oneOf(['drop-head', 'reject-publish', 'reject-publish-dlx'], () => 'invalid_overflow'),
+    check: oneOf(OVERFLOWS, () => 'invalid_overflow'),
+    policy: choiceRule('overflow value', OVERFLOWS, { overPolicy: above, overArgument: belowUnlessQuorum }),
   },
   {
     key: 'x-queue-mode',
     knownTo: CLASSIC,
-    check: oneOf(['default', 'lazy'], (mode) => `"unsupported queue mode '${mode}'"`),
+    check: oneOf(MODES, (mode) => `"unsupported queue mode '${mode}'"`),
+    policy: choiceRule('queue-mode value', MODES),
   },
-  { key: 'x-queue-version', knownTo: CLASSIC, check: checkQueueVersion },
+  {
+    key: 'x-queue-version',
+    knownTo: CLASSIC,
+    check: checkQueueVersion,
+    policy: choiceRule('queue-version value', [1, 2], { overPolicy: above, coversOtherTypes: true }),
+  },
   { key: 'x-single-active-consumer', knownTo: CLASSIC_AND_QUORUM, check: ofType('t') },
   { key: 'x-queue-type', knownTo: ALL, check: checkQueueType },
   // Where a queue's leader goes means nothing on one node, so any strategy is accepted.
-  { key: 'x-queue-master-locator', knownTo: CLASSIC, check: ofType('S') },
+  {
+    key: 'x-queue-master-locator',
+    knownTo: CLASSIC,
+    check: ofType('S'),
+    policy: textRule('master locator', { overPolicy: above }),
+  },
   {
     key: 'x-queue-leader-locator',
     knownTo: ALL,
-    check: oneOf(['client-local', 'balanced', 'random', 'least-leaders'], () => 'invalid_queue_locator_arg'),
+    check: oneOf(LOCATORS, () => 'invalid_queue_locator_arg'),
+    policy: choiceRule('queue leader locator value', LOCATORS),
   },
   // RabbitMQ takes a value of any type here.
-  { key: 'x-delivery-limit', knownTo: QUORUM, check: () => undefined },
+  {
+    key: 'x-delivery-limit',
+    knownTo: QUORUM,
+    check: () => undefined,
+    policy: numberRule('delivery limit', Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY, {
+      overPolicy: leastLimit,
+      overArgument: leastLimit,
+    }),
+  },
   { key: 'x-quorum-initial-group-size', knownTo: QUORUM, check: integerFrom(1) },
-  { key: 'x-consumer-timeout', knownTo: CLASSIC_AND_QUORUM, check: integerFrom(0) },
-  { key: 'x-delayed-retry-type', knownTo: QUORUM, check: ofType('S') },
-  { key: 'x-delayed-retry-min', knownTo: QUORUM, check: integerFrom(0) },
-  { key: 'x-delayed-retry-max', knownTo: QUORUM, check: integerFrom(0) },
-  { key: 'x-max-age', knownTo: STREAM, check: checkMaxAge },
-  { key: 'x-stream-max-segment-size-bytes', knownTo: STREAM, check: checkStreamSegmentSize },
-  { key: 'x-stream-filter-size-bytes', knownTo: STREAM, check: checkStreamFilterSize },
-  { key: 'x-initial-cluster-size', knownTo: STREAM, check: integerFrom(1) },
+  {
+    key: 'x-consumer-timeout',
+    knownTo: CLASSIC_AND_QUORUM,
+    check: integerFrom(0),
+    policy: limitRule('consumer timeout', 0, { overPolicy: undefined, coversOtherTypes: true }),
+  },
+  {
+    key: 'x-delayed-retry-type',
+    knownTo: QUORUM,
+    check: ofType('S'),
+    policy: choiceRule(RETRY_NOUN, RETRY_TYPES, { overPolicy: above, overArgument: above, coversOtherTypes: true }),
+  },
+  {
+    key: 'x-delayed-retry-min',
+    knownTo: QUORUM,
+    check: integerFrom(0),
+    policy: limitRule('delayed retry minimum delay. Must be a positive integer', 1, {
+      overPolicy: greatest,
+      coversOtherTypes: true,
+    }),
+  },
+  {
+    key: 'x-delayed-retry-max',
+    knownTo: QUORUM,
+    check: integerFrom(0),
+    policy: limitRule('delayed retry maximum delay. Must be a positive integer', 1, { coversOtherTypes: true }),
+  },
+  {
+    key: 'x-max-age',
+    knownTo: STREAM,
+    check: checkMaxAge,
+    policy: patternRule('max age', AGE, { overArgument: above }),
+  },
+  {
+    key: 'x-stream-max-segment-size-bytes',
+    knownTo: STREAM,
+    check: checkStreamSegmentSize,
+    policy: numberRule('segment size', 0, LARGEST_STREAM_SEGMENT_BYTES, { overArgument: above }),
+  },
+  {
+    key: 'x-stream-filter-size-bytes',
+    knownTo: STREAM,
+    check: checkStreamFilterSize,
+    policy: numberRule('filter size. Valid range is 16-255', 16, 255, { overArgument: above, coversOtherTypes: true }),
+  },
+  {
+    key: 'x-initial-cluster-size',
+    knownTo: STREAM,
+    check: integerFrom(1),
+    policy: numberRule('cluster size', 0, Number.POSITIVE_INFINITY, { overArgument: above }),
+  },
 ];
 
 const ROWS: ReadonlyMap<string, QueueArgument> = new Map(QUEUE_ARGUMENTS.map((row) => [row.key, row]));
@@ -208,7 +331,7 @@ function checkQueueVersion(given: GivenArgument): string | undefined {
 function checkMaxAge(given: GivenArgument): string | undefined {
   const refusal = ofType('S')(given);
   if (refusal !== undefined) return refusal;
-  return /^0*[1-9][0-9]*[YMDhms]$/.test(printValue(given.value)) ? undefined : invalid(given, 'invalid_max_age');
+  return AGE.test(printValue(given.value)) ? undefined : invalid(given, 'invalid_max_age');
 }
 
 function checkStreamSegmentSize(given: GivenArgument): string | undefined {

@@ -6,6 +6,7 @@ import type { Consumer } from '../consumer.js';
 import type { FieldTable } from '../field-value.js';
 import type { RecordReader, RecordSource } from '../log/record.js';
 import type { CommitId } from '../ports/message-store.js';
+import type { QueueTypeName } from './queue-type.js';
 import type { QueueSettings } from './settings.js';
 
 /** What became of one publish, over all its queues. Reused: `reset` before each. */
@@ -52,7 +53,7 @@ export interface QueueCounters {
 export interface Queue extends MessageTarget {
   readonly id: number;
   readonly name: string;
-  readonly type: string;
+  readonly type: QueueTypeName;
   readonly options: QueueOptions;
   readonly settings: QueueSettings;
   /** Bindings that lead here, the default exchange's implicit one included. */

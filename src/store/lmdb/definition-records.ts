@@ -11,7 +11,14 @@
  * - Arguments and bytes as in `field-json.ts`. Members that a reader does not know are not looked at.
  */
 import * as layout from 'buffer-layout';
-import type { Definition } from '../../core/ports/definition-store.js';
+import type { JsonObject, JsonValue } from '../../core/json-value.js';
+import type {
+  Definition,
+  PasswordHashing,
+  PolicyDefinition,
+  UserLimits,
+  VirtualHostMetadata,
+} from '../../core/ports/definition-store.js';
 import { assertNever } from '../../errors.js';
 import {
   bytesFromJson,
@@ -46,6 +53,11 @@ const KIND_CODES: Readonly<Record<Definition['kind'], number>> = {
   'virtual-host': 4,
   user: 5,
   permission: 6,
+  policy: 7,
+  'operator-policy': 8,
+  parameter: 9,
+  'global-parameter': 10,
+  'topic-permission': 11,
 };
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -57,6 +69,11 @@ const DECODERS: ReadonlyMap<number, (fields: Fields) => Definition> = new Map([
   [KIND_CODES['virtual-host'], virtualHostFrom],
   [KIND_CODES.user, userFrom],
   [KIND_CODES.permission, permissionFrom],
+  [KIND_CODES.policy, (fields) => policyFrom('policy', fields)],
+  [KIND_CODES['operator-policy'], (fields) => policyFrom('operator-policy', fields)],
+  [KIND_CODES.parameter, parameterFrom],
+  [KIND_CODES['global-parameter'], globalParameterFrom],
+  [KIND_CODES['topic-permission'], topicPermissionFrom],
 ]);
 
 const UTF8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
@@ -70,6 +87,8 @@ function identifyingParts(definition: Definition): readonly unknown[] {
   switch (definition.kind) {
     case 'exchange':
     case 'queue':
+    case 'policy':
+    case 'operator-policy':
       return [definition.virtualHost, definition.name];
     case 'binding': {
       const { virtualHost, source, destinationKind, destination, routingKey, arguments: args } = definition;
@@ -77,7 +96,12 @@ function identifyingParts(definition: Definition): readonly unknown[] {
     }
     case 'virtual-host':
     case 'user':
+    case 'global-parameter':
       return [definition.name];
+    case 'parameter':
+      return [definition.virtualHost, definition.component, definition.name];
+    case 'topic-permission':
+      return [definition.user, definition.virtualHost, definition.exchange];
     case 'permission':
       return [definition.user, definition.virtualHost];
     default:
@@ -159,17 +183,47 @@ function bindingFrom(fields: Fields): Definition {
   };
 }
 
+/** What came later than the first data directories may be missing, here and in users. */
 function virtualHostFrom(fields: Fields): Definition {
-  return { kind: 'virtual-host', name: text(fields, 'name') };
+  const { metadata } = fields;
+  return {
+    kind: 'virtual-host',
+    name: text(fields, 'name'),
+    ...(metadata !== undefined && { metadata: metadataFrom(recordOf(metadata)) }),
+  };
+}
+
+function metadataFrom(fields: Fields): VirtualHostMetadata {
+  const { defaultQueueType } = fields;
+  return {
+    description: text(fields, 'description'),
+    tags: listOf(fields['tags']).map(textOf),
+    defaultQueueType: defaultQueueType === undefined ? undefined : textOf(defaultQueueType),
+  };
 }
 
 function userFrom(fields: Fields): Definition {
-  const hash = fields['passwordHash'];
+  const { passwordHash: hash, hashing, limits } = fields;
   return {
     kind: 'user',
     name: text(fields, 'name'),
     tags: listOf(fields['tags']).map(textOf),
     passwordHash: hash === null ? undefined : bytesFromJson(hash),
+    ...(hashing !== undefined && { hashing: hashingFrom(hashing) }),
+    ...(limits !== undefined && { limits: limitsFrom(recordOf(limits)) }),
+  };
+}
+
+function hashingFrom(name: unknown): PasswordHashing {
+  if (name === 'sha256' || name === 'sha512' || name === 'md5') return name;
+  throw notA('hashing algorithm', name);
+}
+
+function limitsFrom(fields: Fields): UserLimits {
+  const { maxConnections, maxChannels } = fields;
+  return {
+    ...(maxConnections !== undefined && { maxConnections: number(fields, 'maxConnections') }),
+    ...(maxChannels !== undefined && { maxChannels: number(fields, 'maxChannels') }),
   };
 }
 
@@ -182,6 +236,56 @@ function permissionFrom(fields: Fields): Definition {
     write: text(fields, 'write'),
     read: text(fields, 'read'),
   };
+}
+
+function topicPermissionFrom(fields: Fields): Definition {
+  return {
+    kind: 'topic-permission',
+    user: text(fields, 'user'),
+    virtualHost: text(fields, 'virtualHost'),
+    exchange: text(fields, 'exchange'),
+    write: text(fields, 'write'),
+    read: text(fields, 'read'),
+  };
+}
+
+function policyFrom(kind: PolicyDefinition['kind'], fields: Fields): Definition {
+  return {
+    kind,
+    virtualHost: text(fields, 'virtualHost'),
+    name: text(fields, 'name'),
+    pattern: text(fields, 'pattern'),
+    definition: objectOf(jsonOf(fields['definition'])),
+    priority: number(fields, 'priority'),
+    applyTo: text(fields, 'applyTo'),
+  };
+}
+
+function parameterFrom(fields: Fields): Definition {
+  return {
+    kind: 'parameter',
+    virtualHost: text(fields, 'virtualHost'),
+    component: text(fields, 'component'),
+    name: text(fields, 'name'),
+    value: jsonOf(fields['value']),
+  };
+}
+
+function globalParameterFrom(fields: Fields): Definition {
+  return { kind: 'global-parameter', name: text(fields, 'name'), value: jsonOf(fields['value']) };
+}
+
+/** Whatever JSON holds, but not nothing. */
+function jsonOf(value: unknown): JsonValue {
+  if (value === undefined) throw notA('value', value);
+  // It comes from JSON.parse.
+  return value as JsonValue;
+}
+
+function objectOf(value: JsonValue): JsonObject {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw notA('record', value);
+  // Neither list nor null.
+  return value as JsonObject;
 }
 
 function text(fields: Fields, name: string): string {

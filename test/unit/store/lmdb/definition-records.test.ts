@@ -83,6 +83,15 @@ const permission: Definition = {
   write: '.*',
   read: '^a\\-"',
 };
+const policy: Definition = {
+  kind: 'policy',
+  virtualHost: '/',
+  name: 'ttl',
+  pattern: '^q\\.',
+  definition: { 'message-ttl': 1000, 'dead-letter-exchange': 'dlx' },
+  priority: -1,
+  applyTo: 'classic_queues',
+};
 
 const DEFINITIONS: readonly Definition[] = [
   exchange,
@@ -91,7 +100,14 @@ const DEFINITIONS: readonly Definition[] = [
   { kind: 'virtual-host', name: '' },
   user,
   { ...user, tags: [], passwordHash: undefined },
+  { ...user, hashing: 'md5', limits: { maxConnections: 0, maxChannels: -1 } },
+  { kind: 'virtual-host', name: 'v', metadata: { description: 'd', tags: ['t'], defaultQueueType: 'quorum' } },
   permission,
+  { kind: 'topic-permission', user: 'mary', virtualHost: '/', exchange: 'x', write: '^a', read: '' },
+  policy,
+  { ...policy, kind: 'operator-policy' },
+  { kind: 'parameter', virtualHost: '/', component: 'c', name: 'n', value: [null, { a: [1.5, true] }] },
+  { kind: 'global-parameter', name: 'n', value: 'text' },
 ];
 
 const decoded = (definition: Definition): Definition => decodeDefinition(encodeDefinition(definition));
@@ -129,6 +145,11 @@ describe('a definition record', () => {
       'virtual-host': 4,
       user: 5,
       permission: 6,
+      policy: 7,
+      'operator-policy': 8,
+      parameter: 9,
+      'global-parameter': 10,
+      'topic-permission': 11,
     });
     const small: FieldTable = [
       ['b', { type: 'x', value: Uint8Array.of(1) }],
