@@ -46,7 +46,9 @@ function bodies(queue: Queue): string[] {
 }
 
 function targets({ host }: CoreEnvironment, exchange: Exchange, routingKey: string): (string | undefined)[] {
-  return host.route(exchange, { routingKey, headers: [] }, []).targets.map(({ name }) => name);
+  return host
+    .route(exchange, { routingKey, headers: [], property: () => undefined }, [])
+    .targets.map(({ name }) => name);
 }
 
 describe('policies', () => {
