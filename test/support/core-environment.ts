@@ -67,8 +67,8 @@ export function coreEnvironment(
   store: MessageStore = new MemoryMessageStore(),
   definitions = new RecordingDefinitions(),
   scratch?: ScratchStore,
+  clock = new FakeClock(),
 ): CoreEnvironment {
-  const clock = new FakeClock();
   const failures: unknown[] = [];
   const turn = new Turn(clock, (error) => failures.push(error));
   const [segments, bodies] = [new SegmentPool(), new SharedBodies({ store, scratch })];

@@ -3,6 +3,8 @@
  * given. Both are reused views; nothing here is allocated per message.
  */
 
+import { RecordFlag } from './record-layout.js';
+
 const NO_BYTES = new Uint8Array(0);
 /** A publish without the `expiration` property. */
 export const NO_EXPIRATION = -1;
@@ -63,22 +65,25 @@ export class RecordReader {
 
   /** Shows a message that is in no log, such as a direct reply. */
   showSource(source: RecordSource): void {
-    // A reader has one array for route and properties, so they are brought together.
-    const routeLength = source.routeEnd - source.routeStart;
-    const bytes = new Uint8Array(routeLength + source.propertiesEnd - source.propertiesStart);
-    bytes.set(source.route.subarray(source.routeStart, source.routeEnd), 0);
-    bytes.set(source.properties.subarray(source.propertiesStart, source.propertiesEnd), routeLength);
+    // A reader has one array for all but the body, so they are brought together.
+    const { hiddenKeys } = source;
+    const routeStart = hiddenKeys.length;
+    const propertiesStart = routeStart + source.routeEnd - source.routeStart;
+    const bytes = new Uint8Array(propertiesStart + source.propertiesEnd - source.propertiesStart);
+    bytes.set(hiddenKeys);
+    bytes.set(source.route.subarray(source.routeStart, source.routeEnd), routeStart);
+    bytes.set(source.properties.subarray(source.propertiesStart, source.propertiesEnd), propertiesStart);
     this.position = 0;
-    this.flags = 0;
+    this.flags = (source.persistent ? RecordFlag.Persistent : 0) | (source.deadLettered ? RecordFlag.DeadLettered : 0);
     this.priority = source.priority;
     this.redelivered = false;
     this.expiresAt = 0;
     this.extensionStart = 0;
-    this.extensionEnd = 0;
+    this.extensionEnd = routeStart;
     this.bytes = bytes;
-    this.routeStart = 0;
-    this.routeEnd = routeLength;
-    this.propertiesStart = routeLength;
+    this.routeStart = routeStart;
+    this.routeEnd = propertiesStart;
+    this.propertiesStart = propertiesStart;
     this.propertiesEnd = bytes.length;
     this.body = source.body;
     this.bodyStart = source.bodyStart;

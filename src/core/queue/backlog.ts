@@ -16,6 +16,8 @@ export interface Backlog {
   readonly pendingCommit: CommitId;
   /** A new message may come before those that are ready. */
   readonly reorders: boolean;
+  /** What `takeHead` shows has a header that the message itself has not. */
+  readonly addsHeader: boolean;
   /** When the first message that `restore` took back expires; 0 when none does. */
   readonly restoredExpiry: number;
   /** Takes back what the store kept. Only before anything else happens. */
@@ -44,6 +46,7 @@ export interface Backlog {
 
 export class LogBacklog implements Backlog {
   readonly reorders = false;
+  readonly addsHeader = false;
   readonly #log: MessageLog;
   readonly #returned = new PositionSet();
 

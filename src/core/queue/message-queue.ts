@@ -81,7 +81,11 @@ export class MessageQueue implements Queue, TurnTask {
 
   restore(): void {
     this.#backlog.restore();
-    if (this.#limit?.countsBytes === true) this.#countReady(this.#limit);
+    if (this.#limit !== undefined) {
+      if (this.#limit.countsBytes) this.#countReady(this.#limit);
+      // When the queues are there that what is dropped may go to.
+      this.#host.turn.defer(TurnPhase.Dispatch, this);
+    }
     const earliest = this.#backlog.restoredExpiry;
     if (earliest === 0) return;
     this.#mayExpire = true;
@@ -210,6 +214,7 @@ export class MessageQueue implements Queue, TurnTask {
       return;
     }
     this.#dispatch();
+    if (this.#limit !== undefined) this.#keepWithin(this.#limit);
     if (this.#mayExpire) this.#awaitExpiry();
   }
 
@@ -248,9 +253,7 @@ export class MessageQueue implements Queue, TurnTask {
   /** False: it lives. In its last millisecond it may still be delivered, which one with a time to live of 0 depends on. */
   #buryExpired(record: RecordReader): boolean {
     if (record.expiresAt >= this.#host.logs.clock.coarseWallTime) return false;
-    const { position } = record;
-    this.#host.deadLetters.bury(this, record, 'expired');
-    this.#backlog.settle(position);
+    this.#buryTaken(record, 'expired');
     return true;
   }
 
@@ -323,10 +326,16 @@ export class MessageQueue implements Queue, TurnTask {
   #dropHead(reason: DeathReason): boolean {
     const record = this.#dropped;
     if (!this.#readHead(record)) return false;
+    this.#buryTaken(record, reason);
+    return true;
+  }
+
+  /** A message that was ready until now. */
+  #buryTaken(record: RecordReader, reason: DeathReason): void {
     const { position } = record;
+    if (this.#backlog.addsHeader) this.#backlog.readDelivered(position, record);
     this.#host.deadLetters.bury(this, record, reason);
     this.#backlog.settle(position);
-    return true;
   }
 
   // --- time to live

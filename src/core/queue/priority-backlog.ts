@@ -12,6 +12,7 @@ const LEVELS = 256;
 
 export class PriorityBacklog implements Backlog {
   readonly reorders = true;
+  readonly addsHeader = false;
   readyCount = 0;
   readonly #firstLogId: number;
   readonly #logs: LogEnvironment;

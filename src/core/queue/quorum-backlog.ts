@@ -21,10 +21,14 @@ const HEADER = 'x-delivery-count';
 
 export class QuorumBacklog implements Backlog {
   readonly reorders = false;
+  readonly addsHeader = true;
   readonly #fresh: LogBacklog;
   readonly #returned: LogBacklog;
   readonly #properties: PropertiesCodec;
-  /** Records below it were delivered, and not settled, when the broker ended: that counts. By log. */
+  /**
+   * Records below it were delivered, and not settled, when the broker ended. That counts, once however often it happens
+   * before one comes back. By log.
+   */
   readonly #interrupted = [0, 0];
   readonly #reader = new RecordReader();
   readonly #source = new RecordSource();

@@ -169,3 +169,29 @@ describe('a quorum queue', () => {
     expect(declared(true, false, {})).toThrow(refused('exclusive-owner'));
   });
 });
+
+describe('what a queue gives up', () => {
+  it('is the message as it was published, without the number of its deliveries', () => {
+    const core = coreEnvironment();
+    const [queue, dead] = [quorum(core, { ...TO_DEAD, 'x-message-ttl': 10 }), declare(core, 'dead')];
+    publish(core, queue, { body: 'm' });
+    const reader = new RecordReader();
+    next(queue, reader);
+    queue.requeue(reader.position);
+    core.clock.advance(10);
+    dead.take(reader);
+    const { headers } = decodeProperties(reader.bytes, reader.propertiesStart, reader.propertiesEnd);
+    expect(headers?.map(([key]) => key)).not.toContain('x-delivery-count');
+  });
+
+  it('stays persistent when it was refused', () => {
+    const store = new RecordingStore();
+    const core = coreEnvironment(store);
+    const dead = declare(core, 'dead', {}, true);
+    const settings = { ...TO_DEAD, 'x-max-length': 0, 'x-overflow': 'reject-publish-dlx' };
+    const queue = declare(core, 'full', settings, true);
+    publish(core, queue, { body: 'm', persistent: true });
+    store.closeBatch();
+    expect(store.rebuild(dead.id)).toHaveLength(1);
+  });
+});
