@@ -6,6 +6,7 @@ import { DIRECT } from './direct.js';
 import type { ExchangeType } from './exchange-type.js';
 import { FANOUT } from './fanout.js';
 import { HEADERS } from './headers.js';
+import { JMS_TOPIC } from './jms-topic.js';
 import { LOCAL_RANDOM } from './local-random.js';
 import { MODULUS_HASH } from './modulus-hash.js';
 import { RANDOM } from './random.js';
@@ -20,6 +21,7 @@ export const EXCHANGE_TYPES: readonly ExchangeType[] = [
   RANDOM,
   LOCAL_RANDOM,
   MODULUS_HASH,
+  JMS_TOPIC,
 ];
 
 export function exchangeType(name: string): ExchangeType | undefined {

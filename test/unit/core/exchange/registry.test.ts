@@ -12,6 +12,7 @@ it('knows the exchange types by name', () => {
     'x-random',
     'x-local-random',
     'x-modulus-hash',
+    'x-jms-topic',
   ]);
   for (const type of EXCHANGE_TYPES) expect(exchangeType(type.name)).toBe(type);
   expect(exchangeType('foo')).toBeUndefined();
