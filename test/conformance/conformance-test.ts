@@ -22,6 +22,8 @@ interface Conformance {
   readonly unique: (label: string) => string;
   readonly expects: <T>(id: DifferenceId, answers: Answers<T>) => T;
   readonly skipOn3: (id: DifferenceId) => void;
+  /** Leaves the test out where the broker lacks the exchange type: RabbitMQ has many of them in plugins. */
+  readonly needsExchangeType: (type: string) => Promise<void>;
 }
 
 export const test = base.extend<Conformance>({
@@ -60,16 +62,26 @@ export const test = base.extend<Conformance>({
       skip(onRabbit3, `${id}: ${difference?.reason}`);
     });
   },
+  needsExchangeType: async ({ skip }, use) => {
+    await use(async (type) => skip(!(await janitor.hasExchangeType(type)), `the broker has no exchange type ${type}`));
+  },
 });
 
-/** Deletes what the tests declared and asks for the version; one connection for a whole file. */
+/** Deletes what the tests declared and asks what the broker is; one connection for a whole file. */
 class Janitor {
   private connection: Promise<WireClient> | undefined;
   private channel = 1;
+  private readonly exchangeTypes = new Map<string, Promise<boolean>>();
 
   async isRabbit3(): Promise<boolean> {
     const { serverVersion } = await this.client();
     return serverVersion.startsWith('3.');
+  }
+
+  hasExchangeType(type: string): Promise<boolean> {
+    const known = this.exchangeTypes.get(type) ?? this.declaresExchange(type);
+    this.exchangeTypes.set(type, known);
+    return known;
   }
 
   async delete(name: string): Promise<void> {
@@ -92,6 +104,19 @@ class Janitor {
     const client = await WireClient.connect(await brokerUrl());
     await client.openChannel(this.channel);
     return client;
+  }
+
+  /** On a connection of its own, which the refusal may end. */
+  private async declaresExchange(type: string): Promise<boolean> {
+    const client = await WireClient.connect(await brokerUrl());
+    await client.openChannel();
+    const exchange = `conformance.type.${randomBytes(6).toString('hex')}`;
+    client.send(1, { name: 'exchange.declare', exchange, type });
+    const { name } = await client.nextOrClose(1);
+    const declared = name === 'exchange.declare-ok';
+    if (declared) await client.rpc(1, { name: 'exchange.delete', exchange }, 'exchange.delete-ok');
+    client.destroy();
+    return declared;
   }
 
   /** An exclusive queue cannot be deleted from here and need not be: it goes with its connection. */

@@ -107,6 +107,48 @@ export const knownDifferences = [
     ours: 'has the header from the second delivery on',
     reason: 'so since 4.0, and as the documentation has it',
   },
+  {
+    id: 'hash-argument-type',
+    rabbit3: 'closes the connection with 541 when hash-header or hash-property is no string',
+    ours: 'closes the channel with 406',
+    reason: 'a crash there, in 4.x as well',
+  },
+  {
+    id: 'hash-header-type',
+    rabbit3: 'hashes a header together with its type, so that an int and a long of one value may go different ways',
+    ours: 'hashes the value',
+    reason: 'values alone since 3.13',
+  },
+  {
+    id: 'hash-largest-weight',
+    rabbit3: 'takes any weight in a consistent hash exchange',
+    ours: 'takes up to 10000',
+    reason: 'limited since 4.3',
+  },
+  {
+    id: 'hash-several-weights',
+    rabbit3: 'counts the weight that a queue was bound with first, and drops the queue when any of its bindings goes',
+    ours: 'counts the largest weight of the bindings that there are',
+    reason: 'it can be told from the bindings alone, as after a restart; 4.x does as 3.x',
+  },
+  {
+    id: 'hash-removal',
+    rabbit3: 'moves most messages to other queues when a queue leaves a consistent hash exchange',
+    ours: 'moves those of that queue and hardly any other',
+    reason: 'buckets are renumbered there, in 4.x as well',
+  },
+  {
+    id: 'jms-refused-selector',
+    rabbit3: 'closes the connection with 541 when a selector is missing or malformed',
+    ours: 'closes the channel with 406',
+    reason: 'selectors are validated since 4.3, save for a missing one',
+  },
+  {
+    id: 'jms-several-selectors',
+    rabbit3: 'keeps the last selector of several bindings of a queue with one key',
+    ours: 'selects for each binding',
+    reason: 'each is a binding; 4.x does as 3.x',
+  },
 ] as const satisfies readonly KnownDifference[];
 
 export type DifferenceId = (typeof knownDifferences)[number]['id'];

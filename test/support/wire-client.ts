@@ -217,6 +217,16 @@ export class WireClient {
     return this.inbox.on(channel).shift() as Item;
   }
 
+  /** The next method on the channel, or the connection.close that came instead. */
+  async nextOrClose(channel: number): Promise<Item> {
+    const [own, general] = [this.inbox.on(channel), this.inbox.on(0)];
+    await this.inbox.until(
+      () => own.length + general.length > 0,
+      `a method on channel ${channel}, or connection.close`,
+    );
+    return (own.shift() ?? general.shift()) as Item;
+  }
+
   /**
    * Nothing more came on the channel. What was on its way is waited for by a round trip: through `queue` when it is
    * the queue that would send, and over channel `via` when this channel cannot answer.
