@@ -103,10 +103,10 @@ describe('a consistent hash exchange', () => {
     for (let value = 0; value < 10; value++) expect(await place(value)).toBe(await place(BigInt(value)));
   });
 
-  test('hashes a dead letter', async ({ client, unique }) => {
-    const fields = { exchange: unique('x'), type, arguments: table({ 'hash-property': 'message_id' }) };
+  test.for(hashed)('hashes %s of a dead letter', async ([, args, of], { client, unique }) => {
+    const fields = { exchange: unique('x'), type, arguments: table(args) };
     const { exchange, queues } = await fanOf(client, fields, ['1', '1', '1']);
-    const published = keys(30).map((key) => ({ exchange, body: key, properties: { messageId: key } }));
+    const published = keys(30).map((key) => ({ exchange, body: key, ...of(key) }));
     const before = await spread(client, queues, published);
     const queue = await exclusiveQueue(client, { arguments: table({ 'x-dead-letter-exchange': exchange }) });
     for (const publication of published) client.publish(1, { ...publication, exchange: '', routingKey: queue });

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { buildLookupTable, lookUpSlot, SLOT_COUNT } from '../../../../src/core/exchange/lookup-table.js';
+import { hashText } from '../../../../src/core/exchange/text-hash.js';
 
 interface Member {
   readonly name: string;
@@ -53,6 +54,11 @@ describe('the lookup table', () => {
   it('does not depend on the order of the members', () => {
     const weighted = members(50).map(({ name }, i) => ({ name, weight: 1 + (i % 3) }));
     expect(slotsOf(weighted.toReversed())).toEqual(slotsOf(weighted));
+  });
+
+  it('stays as it is from release to release', () => {
+    const weighted = members(10).map(({ name }, i) => ({ name, weight: 1 + i }));
+    expect(hashText(slotsOf(weighted).join())).toBe(362_871_546);
   });
 
   it.each([2, 10, 100, 1000])('hardly touches the others when one of %d goes', (count) => {
