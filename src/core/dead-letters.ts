@@ -41,6 +41,7 @@ class DeadMessage implements RoutedMessage {
   readonly history: DeathHistory;
   readonly reason: DeathReason;
   readonly source = new RecordSource();
+  done: ((arrived: boolean) => void) | undefined;
 
   constructor(
     exchange: Exchange,
@@ -102,11 +103,17 @@ export class DeadLetters {
     if (this.#held === 0 && this.#waiting.length > 0) this.#publishWaiting();
   }
 
-  /** The queue gives up the message that `record` shows; without a dead-letter exchange it is dropped. */
-  bury(queue: DyingPlace, record: RecordReader, reason: DeathReason): void {
+  /**
+   * The queue gives up the message that `record` shows; without a dead-letter exchange it is dropped. `done` hears whether
+   * there was a queue for it and none refused it: in this call, or when what is being delivered now has been.
+   */
+  bury(queue: DyingPlace, record: RecordReader, reason: DeathReason, done?: (arrived: boolean) => void): void {
     const { deadLetterExchange, deadLetterRoutingKey } = queue.settings;
     const exchange = deadLetterExchange === undefined ? undefined : this.#host.findExchange(deadLetterExchange);
-    if (exchange === undefined || Buffer.byteLength(deadLetterRoutingKey ?? '') > LONGEST_KEY) return;
+    if (exchange === undefined || Buffer.byteLength(deadLetterRoutingKey ?? '') > LONGEST_KEY) {
+      done?.(false);
+      return;
+    }
     const properties = this.#codec.decode(record.bytes, record.propertiesStart, record.propertiesEnd);
     const [origin = '', publishedKey = ''] = shortstrs(record.bytes, record.routeStart, record.routeEnd);
     const visibleKeys = [publishedKey, ...keysOf(properties.headers)];
@@ -126,6 +133,7 @@ export class DeadLetters {
     const { expiration: _, ...kept } = properties;
     const headers = history.headers(properties.headers ?? EMPTY_TABLE);
     const message = new DeadMessage(exchange, keys, reason, history, { ...kept, headers });
+    message.done = done;
     this.#fill(message.source, record, message);
     this.#waiting.push(message);
     if (this.#held === 0) this.#publishWaiting();
@@ -146,10 +154,12 @@ export class DeadLetters {
   #publish(message: DeadMessage): void {
     const { exchange, history, reason, source } = message;
     const found = this.#host.route(exchange, message, message.furtherKeys).targets;
+    const hasQueue = found.length > 0;
     const targets = found.filter((target) => target.name === undefined || !history.isCycle(target.name, reason));
     exchange.counters.publishedIn++;
     this.#outcome.reset();
     this.#host.deliver(targets, source, this.#outcome);
+    message.done?.(hasQueue && !this.#outcome.rejected);
   }
 
   /** A copy: the record may be gone before it is published. */

@@ -18,6 +18,7 @@ import { LengthLimit } from './length-limit.js';
 import type { PublishOutcome, Queue, QueueCounters, QueueOptions } from './queue.js';
 import type { QueueHost, QueueTypeName } from './queue-type.js';
 import type { QueueSettings } from './settings.js';
+import { UndeliveredDead } from './undelivered-dead.js';
 
 /** What one queue may deliver in one turn before the event loop looks at the others. */
 const TURN_BUDGET_BYTES = 1024 * 1024;
@@ -61,6 +62,8 @@ export class MessageQueue implements Queue, TurnTask {
   #mayExpire = false;
   /** Of the head; made when one is needed first. */
   #expiry: Deadline | undefined;
+  /** Made when there is one. */
+  #undelivered: UndeliveredDead | undefined;
   /** Made when an expiry is asked for. */
   #idle: IdleExpiry | undefined;
 
@@ -199,6 +202,7 @@ export class MessageQueue implements Queue, TurnTask {
   delete(): void {
     this.deleted = true;
     this.#idle?.close();
+    this.#undelivered?.close();
     this.purge();
     this.#backlog.forget();
     for (const consumer of this.#dispatcher.all()) {
@@ -272,11 +276,13 @@ export class MessageQueue implements Queue, TurnTask {
 
   /** A message that was delivered. */
   #giveUp(position: number, reason: DeathReason): void {
-    if (this.settings.deadLetterExchange !== undefined && !this.deleted) {
-      this.#backlog.readDelivered(position, this.#dropped);
-      this.#host.deadLetters.bury(this, this.#dropped, reason);
+    if (this.settings.deadLetterExchange === undefined || this.deleted) {
+      this.#settle(position);
+      return;
     }
-    this.#settle(position);
+    this.unackedCount--;
+    this.#backlog.readDelivered(position, this.#dropped);
+    this.#bury(this.#dropped, reason);
   }
 
   #settle(position: number): void {
@@ -334,8 +340,30 @@ export class MessageQueue implements Queue, TurnTask {
   #buryTaken(record: RecordReader, reason: DeathReason): void {
     const { position } = record;
     if (this.#backlog.addsHeader) this.#backlog.readDelivered(position, record);
-    this.#host.deadLetters.bury(this, record, reason);
-    this.#backlog.settle(position);
+    this.#bury(record, reason);
+  }
+
+  /** A message that is neither ready nor with a consumer any more. */
+  #bury(record: RecordReader, reason: DeathReason): void {
+    const { position } = record;
+    const { deadLetters } = this.#host;
+    if (this.settings.deadLetterStrategy === 'at-most-once') {
+      deadLetters.bury(this, record, reason);
+      this.#backlog.settle(position);
+      return;
+    }
+    deadLetters.bury(this, record, reason, (arrived) => {
+      if (arrived || this.deleted) this.#backlog.settle(position);
+      else this.#keepDead(position, reason);
+    });
+  }
+
+  #keepDead(position: number, reason: DeathReason): void {
+    this.#undelivered ??= new UndeliveredDead(this.#host, (kept, why) => {
+      this.#backlog.readDelivered(kept, this.#dropped);
+      this.#bury(this.#dropped, why);
+    });
+    this.#undelivered.add(position, reason);
   }
 
   // --- time to live

@@ -20,7 +20,12 @@ export const QUORUM: QueueType = {
   },
 };
 
-/** Of the overflow behaviours one is the classic queue's alone; RabbitMQ takes the default for it then. */
+/**
+ * What RabbitMQ makes of settings that do not go together: one overflow behaviour is the classic queue's alone, and dead
+ * letters are kept until somebody takes them only where publishers are refused meanwhile.
+ */
 function adapt(settings: QueueSettings): QueueSettings {
-  return settings.overflow === 'reject-publish-dlx' ? { ...settings, overflow: 'drop-head' } : settings;
+  const overflow = settings.overflow === 'reject-publish-dlx' ? 'drop-head' : settings.overflow;
+  const waits = overflow === 'reject-publish' && settings.deadLetterExchange !== undefined;
+  return { ...settings, overflow, deadLetterStrategy: waits ? settings.deadLetterStrategy : 'at-most-once' };
 }

@@ -195,3 +195,66 @@ describe('what a queue gives up', () => {
     expect(store.rebuild(dead.id)).toHaveLength(1);
   });
 });
+
+describe('a quorum queue that dead-letters at least once', () => {
+  const AT_LEAST_ONCE: Settings = {
+    ...TO_DEAD,
+    'x-dead-letter-strategy': 'at-least-once',
+    'x-overflow': 'reject-publish',
+    'x-max-length': 3,
+  };
+
+  function rejected(core: CoreEnvironment, queue: Queue): void {
+    publish(core, queue, { body: 'm' });
+    const reader = new RecordReader();
+    queue.take(reader);
+    queue.reject(reader.position);
+    expect([queue.readyCount, queue.unackedCount]).toEqual([0, 0]);
+  }
+
+  it('keeps a dead letter until there is a queue for it', () => {
+    const store = new RecordingStore();
+    const core = coreEnvironment(store);
+    const queue = quorum(core, AT_LEAST_ONCE);
+    rejected(core, queue);
+    core.clock.advance(5000);
+    store.closeBatch();
+    expect(store.rebuild(queue.id)).toHaveLength(1);
+    const dead = declare(core, 'dead', {}, true);
+    core.clock.advance(1000);
+    expect(dead.readyCount).toBe(1);
+    store.closeBatch();
+    expect(store.rebuild(queue.id)).toHaveLength(0);
+    core.clock.advance(5000);
+    expect([dead.readyCount, core.clock.timerCount]).toEqual([1, 0]);
+  });
+
+  it('keeps it while the queue for it is full', () => {
+    const core = coreEnvironment();
+    const queue = quorum(core, AT_LEAST_ONCE);
+    const dead = declare(core, 'dead', { 'x-max-length': 0, 'x-overflow': 'reject-publish' });
+    rejected(core, queue);
+    core.clock.advance(5000);
+    expect(dead.readyCount).toBe(0);
+    dead.configure(settingsOf([]));
+    core.clock.advance(1000);
+    expect(dead.readyCount).toBe(1);
+  });
+
+  it('gives it up at once without the overflow behaviour that belongs to it', () => {
+    const store = new RecordingStore();
+    const core = coreEnvironment(store);
+    const queue = quorum(core, { ...AT_LEAST_ONCE, 'x-overflow': 'drop-head' });
+    rejected(core, queue);
+    store.closeBatch();
+    expect(store.rebuild(queue.id)).toHaveLength(0);
+  });
+
+  it('leaves nothing behind when it is deleted', () => {
+    const core = coreEnvironment();
+    rejected(core, quorum(core, AT_LEAST_ONCE));
+    core.host.deleteQueue('q', {}, false, false);
+    core.clock.advance(5000);
+    expect([core.clock.timerCount, core.failures]).toEqual([0, []]);
+  });
+});
