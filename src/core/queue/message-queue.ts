@@ -6,7 +6,6 @@
 import { BrokerError } from '../../errors.js';
 import type { Binding } from '../binding.js';
 import type { Consumer } from '../consumer.js';
-import { Deadline } from '../deadlines.js';
 import type { DeathReason } from '../death-history.js';
 import { NO_EXPIRATION, RecordReader, type RecordSource } from '../log/record.js';
 import type { CommitId } from '../ports/message-store.js';
@@ -15,6 +14,7 @@ import type { Backlog } from './backlog.js';
 import { Dispatcher } from './dispatcher.js';
 import { IdleExpiry } from './idle-expiry.js';
 import { LengthLimit } from './length-limit.js';
+import { type ExpiringQueue, MessageExpiry } from './message-expiry.js';
 import type { PublishOutcome, Queue, QueueCounters, QueueOptions } from './queue.js';
 import type { QueueHost, QueueTypeName } from './queue-type.js';
 import type { QueueSettings } from './settings.js';
@@ -24,8 +24,6 @@ import { UndeliveredDead } from './undelivered-dead.js';
 const TURN_BUDGET_BYTES = 1024 * 1024;
 /** What a delivery costs beside its bytes. */
 const DELIVERY_COST_BYTES = 64;
-/** How many messages may expire before the event loop looks at the others. */
-const EXPIRED_AT_ONCE = 2000;
 
 /** What a queue is made of. */
 export interface MessageQueueParts {
@@ -38,7 +36,7 @@ export interface MessageQueueParts {
   readonly adapt?: (settings: QueueSettings) => QueueSettings;
 }
 
-export class MessageQueue implements Queue, TurnTask {
+export class MessageQueue implements Queue, TurnTask, ExpiringQueue {
   readonly id: number;
   readonly name: string;
   readonly type: QueueTypeName;
@@ -58,10 +56,8 @@ export class MessageQueue implements Queue, TurnTask {
   /** For what is dropped while `#reader` is in use. */
   readonly #dropped = new RecordReader();
   #limit: LengthLimit | undefined;
-  /** Whether a message in it may have a deadline. */
-  #mayExpire = false;
-  /** Of the head; made when one is needed first. */
-  #expiry: Deadline | undefined;
+  /** Made for the first message that has a deadline. */
+  #expiry: MessageExpiry | undefined;
   /** Made when there is one. */
   #undelivered: UndeliveredDead | undefined;
   /** Made when an expiry is asked for. */
@@ -91,9 +87,8 @@ export class MessageQueue implements Queue, TurnTask {
     }
     const earliest = this.#backlog.restoredExpiry;
     if (earliest === 0) return;
-    this.#mayExpire = true;
     // The head is looked at then, and not read before.
-    this.#awaitUntil(earliest);
+    this.#expiring().awaitUntil(earliest);
   }
 
   configure(settings: QueueSettings): void {
@@ -133,9 +128,9 @@ export class MessageQueue implements Queue, TurnTask {
   }
 
   take(reader: RecordReader): boolean {
-    if (this.#mayExpire) this.#dropExpired(Number.POSITIVE_INFINITY);
+    if (this.#expiry !== undefined) this.#expiry.dropExpired(Number.POSITIVE_INFINITY);
     if (!this.#take(reader)) return false;
-    if (this.#mayExpire) this.#awaitExpiry();
+    if (this.#expiry !== undefined) this.#expiry.awaitHead();
     return true;
   }
 
@@ -158,7 +153,7 @@ export class MessageQueue implements Queue, TurnTask {
     if (this.#limit?.countsBytes === true) this.#limit.added(bodyBytes(this.#dropped));
     this.wake();
     if (this.#limit !== undefined) this.#keepWithin(this.#limit);
-    if (this.#mayExpire) this.#awaitExpiry();
+    if (this.#expiry !== undefined) this.#expiry.awaitHead();
   }
 
   reject(position: number): void {
@@ -168,7 +163,7 @@ export class MessageQueue implements Queue, TurnTask {
   purge(): number {
     const purged = this.#backlog.purge();
     this.#limit?.emptied();
-    if (this.#expiry !== undefined) this.#host.deadlines.cancel(this.#expiry);
+    this.#expiry?.cancel();
     return purged;
   }
 
@@ -213,13 +208,13 @@ export class MessageQueue implements Queue, TurnTask {
 
   /** The end of a turn: hands out ready messages while a consumer has credit, up to the budget. */
   runInTurn(): void {
-    if (this.#mayExpire && !this.#dropExpired(EXPIRED_AT_ONCE)) {
+    if (this.#expiry !== undefined && !this.#expiry.dropExpired()) {
       this.#host.turn.defer(TurnPhase.Dispatch, this);
       return;
     }
     this.#dispatch();
     if (this.#limit !== undefined) this.#keepWithin(this.#limit);
-    if (this.#mayExpire) this.#awaitExpiry();
+    if (this.#expiry !== undefined) this.#expiry.awaitHead();
   }
 
   #dispatch(): void {
@@ -308,7 +303,7 @@ export class MessageQueue implements Queue, TurnTask {
     if (!limit.isExceeded(this.readyCount + 1, bytes)) return false;
     // What consumers would have at the end of the turn is not the queue's any more.
     if (this.#dispatcher.count > 0) this.#dispatch();
-    if (this.#mayExpire) this.#awaitExpiry();
+    if (this.#expiry !== undefined) this.#expiry.awaitHead();
     return limit.isExceeded(this.readyCount + 1, bytes);
   }
 
@@ -316,7 +311,7 @@ export class MessageQueue implements Queue, TurnTask {
     if (this.settings.overflow !== 'drop-head' || !limit.isExceeded(this.readyCount, 0)) return;
     if (this.#dispatcher.count > 0) this.#dispatch();
     while (limit.isExceeded(this.readyCount, 0) && this.#dropHead('maxlen'));
-    if (this.#mayExpire) this.#awaitExpiry();
+    if (this.#expiry !== undefined) this.#expiry.awaitHead();
   }
 
   #buryRefused(source: RecordSource): void {
@@ -373,7 +368,7 @@ export class MessageQueue implements Queue, TurnTask {
     const ttlMs = Math.min(own, this.settings.messageTtlMs ?? Number.POSITIVE_INFINITY);
     const expiresAt = this.#host.logs.clock.coarseWallTime + ttlMs;
     const becomesHead = this.readyCount === 0;
-    this.#mayExpire = true;
+    const expiry = this.#expiring();
     source.expiresAt = expiresAt;
     try {
       if (this.#limit !== undefined) this.#enqueueLimited(this.#limit, source, outcome);
@@ -382,52 +377,29 @@ export class MessageQueue implements Queue, TurnTask {
       source.expiresAt = 0;
     }
     // It lives for no longer than it takes to give it to a consumer.
-    if (ttlMs === 0) this.#giveOrDrop();
-    else if (this.#backlog.reorders) this.#awaitExpiry();
+    if (ttlMs === 0) this.#giveOrDrop(expiry);
+    else if (this.#backlog.reorders) expiry.awaitHead();
     // Behind another one it changes nothing.
-    else if (becomesHead && this.readyCount > 0) this.#awaitUntil(expiresAt);
+    else if (becomesHead && this.readyCount > 0) expiry.awaitUntil(expiresAt);
   }
 
-  #giveOrDrop(): void {
+  #giveOrDrop(expiry: MessageExpiry): void {
     if (this.#dispatcher.count > 0) this.#dispatch();
-    this.#dropExpired(EXPIRED_AT_ONCE);
-    this.#awaitExpiry();
+    expiry.dropExpired();
+    expiry.awaitHead();
   }
 
-  /** Drops what has expired at the head, at most so many; false when there may be more. */
-  #dropExpired(most: number): boolean {
-    const now = this.#host.logs.clock.coarseWallTime;
-    for (let dropped = 0; dropped < most; dropped++) {
-      const deadline = this.#headDeadline();
-      if (deadline === undefined || deadline > now) return true;
-      this.#dropHead('expired');
-    }
-    return false;
+  #expiring(): MessageExpiry {
+    this.#expiry ??= new MessageExpiry(this, this.#backlog, this.#host, this.#dropped);
+    return this.#expiry;
   }
 
-  /** When the head expires; undefined when it does not, or there is none. */
-  #headDeadline(): number | undefined {
-    const record = this.#dropped;
-    if (!this.#backlog.peekHead(record)) return undefined;
-    return record.expiresAt === 0 ? undefined : record.expiresAt;
+  dropExpiredHead(): void {
+    this.#dropHead('expired');
   }
 
-  /** Nobody may come for the head: its deadline then wakes the queue. */
-  #awaitExpiry(): void {
-    const deadline = this.#headDeadline();
-    if (deadline !== undefined) this.#awaitUntil(deadline);
-    else if (this.#expiry !== undefined) this.#host.deadlines.cancel(this.#expiry);
-  }
-
-  #awaitUntil(time: number): void {
-    this.#expiry ??= new Deadline(() => this.#expired());
-    this.#host.deadlines.set(this.#expiry, time);
-  }
-
-  #expired(): void {
-    if (this.deleted) return;
-    if (this.#dropExpired(EXPIRED_AT_ONCE)) this.#awaitExpiry();
-    else this.#host.turn.defer(TurnPhase.Dispatch, this);
+  expireLater(): void {
+    this.#host.turn.defer(TurnPhase.Dispatch, this);
   }
 
   #limitIdleTime(): void {
