@@ -1,5 +1,5 @@
 /** The subcommands on a data directory, without a broker: check and backup. Both resolve to the exit code. */
-import type { CheckReport } from '../src/store/check-report.js';
+import type { CheckedLog, CheckReport } from '../src/store/check-report.js';
 
 export interface CheckRequest {
   readonly directory: string;
@@ -20,22 +20,23 @@ export async function backup(directory: string, target: string, writer: string):
   await backupDirectory(directory, target, writer);
 }
 
-function reportText({ formatVersion, queues, problems, fileBytes, liveBytes }: CheckReport): string {
-  const rows = queues.map(({ virtualHost, name, messages, bytes }) => [
-    printable(virtualHost),
-    printable(name),
-    String(messages),
-    String(bytes),
-  ]);
+function reportText({ formatVersion, queues, exchanges, problems, fileBytes, liveBytes }: CheckReport): string {
   const messages = queues.reduce((sum, queue) => sum + queue.messages, 0);
   const lines = [
-    ...table(['virtual host', 'queue', 'messages', 'bytes'], rows),
+    ...table(['virtual host', 'queue', 'messages', 'bytes'], queues.map(row)),
+    ...(exchanges.length === 0
+      ? []
+      : ['', ...table(['virtual host', 'exchange', 'messages', 'bytes'], exchanges.map(row))]),
     '',
     `${queues.length} durable queues, ${messages} messages; ${liveBytes} bytes live in a file of ${fileBytes}`,
     `format version ${formatVersion}`,
     ...(problems.length === 0 ? ['no problems found'] : problems.map((problem) => `PROBLEM: ${printable(problem)}`)),
   ];
   return `${lines.join('\n')}\n`;
+}
+
+function row({ virtualHost, name, messages, bytes }: CheckedLog): string[] {
+  return [printable(virtualHost), printable(name), String(messages), String(bytes)];
 }
 
 /** Words to the left, the last two columns, which are numbers, to the right. */

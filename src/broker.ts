@@ -11,6 +11,7 @@ import { VirtualHostAccess } from './auth/virtual-host-access.js';
 import { SystemClock } from './clock.js';
 import { type BrokerOptions, parseOption, restrictedToLoopback } from './config.js';
 import { Deadlines } from './core/deadlines.js';
+import { logIdsOf } from './core/definitions.js';
 import type { Definition } from './core/ports/definition-store.js';
 import type { PropertiesCodec } from './core/ports/properties-codec.js';
 import type { QueueOwner } from './core/queue/queue.js';
@@ -241,9 +242,8 @@ class RunningBroker implements Broker {
     this.#lastLogId = this.#storage.highestLogId;
     let queues = 0;
     for (const definition of definitions) {
-      if (definition.kind !== 'queue') continue;
-      queues++;
-      this.#lastLogId = Math.max(this.#lastLogId, definition.id + definition.logCount - 1);
+      if (definition.kind === 'queue') queues++;
+      this.#lastLogId = Math.max(this.#lastLogId, ...logIdsOf(definition));
     }
     for (const definition of definitions) {
       if (definition.kind === 'virtual-host') this.#createVirtualHost(definition.name).restore(definitions);

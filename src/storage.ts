@@ -5,6 +5,7 @@
 import { join } from 'node:path';
 import type { Clock } from './clock.js';
 import type { BrokerOptions } from './config.js';
+import { logIdsOf } from './core/definitions.js';
 import type { LogEnvironment } from './core/log/log-environment.js';
 import { Pager } from './core/log/pager.js';
 import { SegmentPool } from './core/log/segment-pool.js';
@@ -30,7 +31,7 @@ export interface Storage {
   readonly memory: MemoryMonitor;
   /** Undefined in memory. */
   readonly disk: DiskMonitor | undefined;
-  /** No queue ever had a higher id. */
+  /** No log ever had a higher id. */
   readonly highestLogId: number;
   /** Writes what is left and lets go of everything. Rejects when it cannot be written. Idempotent. */
   close(): Promise<void>;
@@ -91,7 +92,7 @@ async function onDisk(environment: StorageEnvironment, folder: string): Promise<
       events: storeEvents(environment),
     });
     opened.push(() => stores.close());
-    // First, so that nothing else sees what deleted queues left.
+    // First, so that nothing else sees what deleted queues and exchanges left.
     stores.messages.keepOnly(logIds(stores.definitions));
     const logs = logEnvironment(environment, stores.messages, scratch);
     const [memory, closeMemory] = memoryMonitor(environment, logs.pager);
@@ -125,8 +126,7 @@ async function closeAll(opened: readonly (() => void | Promise<void>)[]): Promis
 function logIds(definitions: DefinitionStore): Set<number> {
   const ids = new Set<number>();
   for (const definition of definitions.load()) {
-    if (definition.kind !== 'queue') continue;
-    for (let index = 0; index < definition.logCount; index++) ids.add(definition.id + index);
+    for (const id of logIdsOf(definition)) ids.add(id);
   }
   return ids;
 }

@@ -2,7 +2,7 @@
 import type { Binding } from '../../src/core/binding.js';
 import { DIRECT } from '../../src/core/exchange/direct.js';
 import { Exchange } from '../../src/core/exchange/exchange.js';
-import type { ExchangeType } from '../../src/core/exchange/exchange-type.js';
+import type { ExchangeHost, ExchangeType } from '../../src/core/exchange/exchange-type.js';
 import { FANOUT } from '../../src/core/exchange/fanout.js';
 import { TOPIC } from '../../src/core/exchange/topic.js';
 import { EMPTY_TABLE } from '../../src/core/field-value.js';
@@ -90,7 +90,7 @@ function routes(
     headers: EMPTY_TABLE,
     property: () => undefined,
   }));
-  const targets = { add: () => {} };
+  const targets = { add: () => {}, copyTo: () => {}, divertTo: () => {} };
   return {
     run: (messages) => {
       for (let i = 0; i < messages; i++) router.route(published[i % keys] as (typeof published)[number], targets, []);
@@ -99,5 +99,6 @@ function routes(
 }
 
 function exchangeOf(type: ExchangeType): Exchange {
-  return new Exchange('bench', type, OPTIONS, Math.random);
+  // None of these types keeps messages, and only those look at their host.
+  return new Exchange('bench', type, OPTIONS, {} as ExchangeHost);
 }

@@ -4,17 +4,17 @@
  * in the same commit.
  */
 import type { Clock } from '../clock.js';
-import { assertNever } from '../errors.js';
 import { DeathHistory, type DeathReason } from './death-history.js';
 import type { Exchange } from './exchange/exchange.js';
 import type { RoutedMessage, RoutingProperty } from './exchange/exchange-type.js';
-import { EMPTY_TABLE, type FieldTable, lookUp } from './field-value.js';
-import { type RecordReader, RecordSource } from './log/record.js';
-import { DELIVERY_COUNT_BYTES, RecordFlag } from './log/record-layout.js';
+import { EMPTY_TABLE, type FieldTable } from './field-value.js';
+import { hiddenKeysStart, type RecordReader, RecordSource } from './log/record.js';
+import { RecordFlag } from './log/record-layout.js';
 import type { Properties, PropertiesCodec } from './ports/properties-codec.js';
 import { type MessageTarget, PublishOutcome } from './queue/queue.js';
 import type { QueueSettings } from './queue/settings.js';
 import type { RouteWalk } from './router.js';
+import { routingProperty, shortstrs, visibleKeys } from './routing-parts.js';
 
 /** Bytes of a routing key on the wire. An argument may be longer, but no binding has such a key. */
 const LONGEST_KEY = 255;
@@ -63,17 +63,7 @@ class DeadMessage implements RoutedMessage {
   }
 
   property(name: RoutingProperty): string | undefined {
-    const { correlationId, messageId, timestamp } = this.properties;
-    switch (name) {
-      case 'correlation_id':
-        return correlationId;
-      case 'message_id':
-        return messageId;
-      case 'timestamp':
-        return timestamp?.toString();
-      default:
-        return assertNever(name);
-    }
+    return routingProperty(this.properties, name);
   }
 }
 
@@ -116,7 +106,7 @@ export class DeadLetters {
     }
     const properties = this.#codec.decode(record.bytes, record.propertiesStart, record.propertiesEnd);
     const [origin = '', publishedKey = ''] = shortstrs(record.bytes, record.routeStart, record.routeEnd);
-    const visibleKeys = [publishedKey, ...keysOf(properties.headers)];
+    const shownKeys = [publishedKey, ...visibleKeys(properties.headers)];
     const hiddenKeys = shortstrs(record.bytes, hiddenKeysStart(record), record.extensionEnd);
     const history = DeathHistory.of(
       (record.flags & RecordFlag.DeadLettered) === 0 ? EMPTY_TABLE : (properties.headers ?? EMPTY_TABLE),
@@ -125,11 +115,11 @@ export class DeadLetters {
       queue: queue.name,
       reason,
       exchange: origin,
-      routingKeys: visibleKeys,
+      routingKeys: shownKeys,
       originalExpiration: properties.expiration,
       timeSeconds: Math.floor(this.#clock.wallTime() / 1000),
     });
-    const keys = deadLetterRoutingKey === undefined ? [...visibleKeys, ...hiddenKeys] : [deadLetterRoutingKey];
+    const keys = deadLetterRoutingKey === undefined ? [...shownKeys, ...hiddenKeys] : [deadLetterRoutingKey];
     const { expiration: _, ...kept } = properties;
     const headers = history.headers(properties.headers ?? EMPTY_TABLE);
     const message = new DeadMessage(exchange, keys, reason, history, { ...kept, headers });
@@ -176,30 +166,6 @@ export class DeadLetters {
     source.priority = record.priority;
     source.deadLettered = true;
   }
-}
-
-/** Keys of the CC header. */
-function keysOf(headers: FieldTable = EMPTY_TABLE): string[] {
-  const value = lookUp(headers, 'CC');
-  if (value?.type !== 'A') return [];
-  return value.value.flatMap((element) =>
-    element.type === 'S' && typeof element.value === 'string' ? [element.value] : [],
-  );
-}
-
-/** Short strings one behind the other: a length octet, then the bytes. */
-function shortstrs(bytes: Uint8Array, start: number, end: number): string[] {
-  const texts: string[] = [];
-  for (let at = start; at < end; ) {
-    const textEnd = at + 1 + (bytes[at] ?? 0);
-    texts.push(Buffer.from(bytes.buffer, bytes.byteOffset + at + 1, textEnd - at - 1).toString());
-    at = textEnd;
-  }
-  return texts;
-}
-
-function hiddenKeysStart({ flags, extensionStart }: RecordReader): number {
-  return (flags & RecordFlag.DeliveryCount) === 0 ? extensionStart : extensionStart + DELIVERY_COUNT_BYTES;
 }
 
 function routeOf(exchange: string, routingKey: string): Uint8Array {

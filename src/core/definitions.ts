@@ -9,9 +9,10 @@ import type { CommitId } from './ports/message-store.js';
 import type { Queue } from './queue/queue.js';
 import { queueType } from './queue/registry.js';
 
-export function exchangeDefinition(virtualHost: string, { name, type, options }: Exchange): Definition {
+export function exchangeDefinition(virtualHost: string, { name, type, options, logId }: Exchange): Definition {
   const { autoDelete, internal, arguments: args } = options;
-  return { kind: 'exchange', virtualHost, name, type: type.name, autoDelete, internal, arguments: args };
+  const definition = { virtualHost, name, type: type.name, autoDelete, internal, arguments: args };
+  return logId === undefined ? { kind: 'exchange', ...definition } : { kind: 'exchange', ...definition, logId };
 }
 
 export function queueDefinition(virtualHost: string, { id, name, type, options }: Queue): Definition {
@@ -31,6 +32,14 @@ export function bindingDefinition(virtualHost: string, binding: Binding): Defini
     routingKey,
     arguments: args,
   };
+}
+
+/** The logs in the message store that belong to what is defined. */
+export function logIdsOf(definition: Definition): readonly number[] {
+  if (definition.kind === 'queue') {
+    return Array.from({ length: definition.logCount }, (_, index) => definition.id + index);
+  }
+  return definition.kind === 'exchange' && definition.logId !== undefined ? [definition.logId] : [];
 }
 
 /** A binding outlives a restart when both its ends do. */

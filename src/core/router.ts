@@ -5,7 +5,7 @@
  */
 import type { Binding } from './binding.js';
 import type { Exchange } from './exchange/exchange.js';
-import type { RoutedMessage, RouteTargets, RoutingProperty } from './exchange/exchange-type.js';
+import type { ExchangeType, RoutedMessage, Router, RouteTargets, RoutingProperty } from './exchange/exchange-type.js';
 import type { FieldTable } from './field-value.js';
 import type { MessageTarget } from './queue/queue.js';
 
@@ -55,11 +55,7 @@ export class RouteWalk implements RouteTargets {
     for (let exchange = this.#waiting.pop(); exchange !== undefined; exchange = this.#waiting.pop()) {
       if (!exchange.router.routesByKey) this.byKey = false;
       this.#matched = 0;
-      if (!exchange.type.routesEachKey) exchange.router.route(message, this, furtherKeys);
-      else {
-        exchange.router.route(message, this, NO_KEYS);
-        if (furtherKeys.length > 0) this.#routeFurther(exchange, message, furtherKeys);
-      }
+      routeKeys(exchange.type, exchange.router, message, this, furtherKeys);
       if (this.#matched === 0) {
         const alternate = exchange.alternateExchange;
         const next = alternate === undefined ? undefined : this.#findExchange(alternate);
@@ -79,17 +75,45 @@ export class RouteWalk implements RouteTargets {
     }
   }
 
-  #routeFurther(exchange: Exchange, message: RoutedMessage, keys: readonly string[]): void {
-    const keyed = new KeyedMessage(message);
-    for (const key of keys) {
-      keyed.routingKey = key;
-      exchange.router.route(keyed, this, NO_KEYS);
-    }
+  copyTo(target: MessageTarget): void {
+    if (!this.targets.includes(target)) this.targets.push(target);
+  }
+
+  divertTo(target: MessageTarget): void {
+    this.#matched++;
+    this.targets.push(target);
   }
 
   #visit(exchange: Exchange): void {
     if (exchange.routeMark === this.#mark) return;
     exchange.routeMark = this.#mark;
     this.#waiting.push(exchange);
+  }
+}
+
+/** Whether a message reaches a queue now: what an exchange keeps for itself does not count. */
+export function reachesQueue(targets: readonly MessageTarget[]): boolean {
+  for (let i = 0; i < targets.length; i++) if (targets[i]?.name !== undefined) return true;
+  return false;
+}
+
+/** Routes a message by all its keys, as exchanges of `type` do. */
+export function routeKeys(
+  type: ExchangeType,
+  router: Router,
+  message: RoutedMessage,
+  targets: RouteTargets,
+  furtherKeys: readonly string[],
+): void {
+  if (!type.routesEachKey) {
+    router.route(message, targets, furtherKeys);
+    return;
+  }
+  router.route(message, targets, NO_KEYS);
+  if (furtherKeys.length === 0) return;
+  const keyed = new KeyedMessage(message);
+  for (const key of furtherKeys) {
+    keyed.routingKey = key;
+    router.route(keyed, targets, NO_KEYS);
   }
 }

@@ -16,7 +16,7 @@ import {
 } from './definitions.js';
 import { assertEquivalentExchange, assertEquivalentQueue, lockedQueue } from './equivalence.js';
 import { Exchange, type ExchangeOptions } from './exchange/exchange.js';
-import type { RandomSource, RoutedMessage } from './exchange/exchange-type.js';
+import type { ExchangeHost, RandomSource, RoutedMessage } from './exchange/exchange-type.js';
 import { exchangeType } from './exchange/registry.js';
 import { EMPTY_TABLE, type FieldTable } from './field-value.js';
 import type { LogEnvironment } from './log/message-log.js';
@@ -63,7 +63,7 @@ export interface VirtualHostEnvironment {
   readonly properties: PropertiesCodec;
   /** For the exchange types that choose at random. */
   readonly random: RandomSource;
-  /** Ids name logs in the store, so they are unique over all virtual hosts. The first of so many in a row. */
+  /** Ids name logs in the store, of queues and of exchanges, so they are unique over all virtual hosts. The first of so many in a row. */
   nextLogIds(count: number): number;
 }
 
@@ -73,13 +73,14 @@ export interface DestinationName {
   readonly name: string;
 }
 
-export class VirtualHost implements QueueHost {
+export class VirtualHost implements QueueHost, ExchangeHost {
   readonly name: string;
   readonly turn: Turn;
   readonly logs: LogEnvironment;
   readonly deadlines: Deadlines;
-  readonly deadLetters: DeadLetters;
   readonly properties: PropertiesCodec;
+  readonly random: RandomSource;
+  readonly deadLetters: DeadLetters;
   readonly replyQueues: ReplyQueues;
   readonly policies: Policies;
   /** Moves on with every change that may alter a route. */
@@ -98,6 +99,7 @@ export class VirtualHost implements QueueHost {
     this.logs = environment.logs;
     this.deadlines = environment.deadlines;
     this.properties = environment.properties;
+    this.random = environment.random;
     this.deadLetters = new DeadLetters(this, environment.properties, environment.logs.clock);
     this.#environment = environment;
     this.#changes = new DefinitionChanges(environment.definitions);
@@ -170,8 +172,10 @@ export class VirtualHost implements QueueHost {
       if (options.durable) this.#changes.noteLatest();
       return existing;
     }
-    exchangeType(typeName)?.validateDeclaration?.(options.arguments);
-    const exchange = this.#createExchange(name, typeName, options);
+    const type = exchangeType(typeName);
+    type?.validateDeclaration?.(options.arguments);
+    const logId = type?.keepsMessages === true ? this.#environment.nextLogIds(1) : undefined;
+    const exchange = this.#createExchange(name, typeName, options, logId);
     this.#exchanges.set(name, exchange);
     if (options.durable) this.#changes.put(exchangeDefinition(this.name, exchange));
     this.touch();
@@ -285,9 +289,11 @@ export class VirtualHost implements QueueHost {
       return;
     }
     exchange.type.validateBinding?.(routingKey, args, destination);
+    exchange.router.validateBinding?.(routingKey, args, destination);
     const binding = this.#attach(exchange, destination, routingKey, args);
     if (isDurableBinding(binding)) this.#changes.put(bindingDefinition(this.name, binding));
     this.touch();
+    exchange.router.bound?.(binding);
   }
 
   /** A missing binding, exchange or queue is no error (SEMANTICS 2.4). */
@@ -349,10 +355,10 @@ export class VirtualHost implements QueueHost {
     throw new BrokerError('not-implemented', `cannot delete ${describeQueue(name, this.name)}. ${text}`);
   }
 
-  #createExchange(name: string, typeName: string, options: ExchangeOptions): Exchange {
+  #createExchange(name: string, typeName: string, options: ExchangeOptions, logId?: number): Exchange {
     const type = exchangeType(typeName);
     if (type === undefined) throw new BrokerError('precondition-failed', `unknown exchange type '${typeName}'`);
-    const exchange = new Exchange(name, type, options, this.#environment.random);
+    const exchange = new Exchange(name, type, options, this, logId);
     this.policies.applyToExchange(exchange);
     return exchange;
   }
@@ -364,9 +370,11 @@ export class VirtualHost implements QueueHost {
   }
 
   #restoreExchange(definition: ExchangeDefinition): void {
-    const { name, type, autoDelete, internal, arguments: args } = definition;
+    const { name, type, autoDelete, internal, arguments: args, logId } = definition;
     const options = { durable: true, autoDelete, internal, arguments: args };
-    this.#exchanges.set(name, this.#createExchange(name, type, options));
+    const exchange = this.#createExchange(name, type, options, logId);
+    this.#exchanges.set(name, exchange);
+    exchange.router.restore?.();
   }
 
   #restoreQueue({ id, name, type, autoDelete, arguments: args }: QueueDefinition): void {
@@ -420,6 +428,7 @@ export class VirtualHost implements QueueHost {
       for (const binding of [...exchange.outgoing]) this.#detach(binding);
       this.#unbindDestination(exchange.incoming, going);
       if (exchange.options.durable) this.#changes.remove(exchangeDefinition(this.name, exchange));
+      exchange.router.delete?.();
       this.touch();
     }
   }

@@ -1,6 +1,7 @@
 /** What the offline check of a data directory found. */
 
-export interface CheckedQueue {
+/** A durable queue, or a durable exchange that keeps messages. */
+export interface CheckedLog {
   readonly virtualHost: string;
   readonly name: string;
   readonly messages: number;
@@ -9,7 +10,8 @@ export interface CheckedQueue {
 
 export interface CheckReport {
   readonly formatVersion: number;
-  readonly queues: readonly CheckedQueue[];
+  readonly queues: readonly CheckedLog[];
+  readonly exchanges: readonly CheckedLog[];
   /** One sentence each; none when the directory is sound. */
   readonly problems: readonly string[];
   readonly fileBytes: number;

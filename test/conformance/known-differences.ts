@@ -149,6 +149,12 @@ export const knownDifferences = [
     ours: 'selects for each binding',
     reason: 'each is a binding; 4.x does as 3.x',
   },
+  {
+    id: 'delayed-exchange',
+    rabbit3: 'knows x-delayed-message with a community plugin only',
+    ours: 'has it',
+    reason: 'the plugin is not part of the distribution',
+  },
 ] as const satisfies readonly KnownDifference[];
 
 export type DifferenceId = (typeof knownDifferences)[number]['id'];

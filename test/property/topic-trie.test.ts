@@ -3,6 +3,7 @@ import { expect, it } from 'vitest';
 import type { Binding } from '../../src/core/binding.js';
 import { TopicTrie } from '../../src/core/exchange/topic-trie.js';
 import { EMPTY_TABLE } from '../../src/core/field-value.js';
+import { foundBindings } from '../support/exchange-place.js';
 
 const seed = Number(process.env['FC_SEED'] ?? Math.floor(Math.random() * 2 ** 31));
 fc.configureGlobal({ seed });
@@ -31,9 +32,9 @@ const step = fc.oneof(
 );
 
 function matched(trie: TopicTrie, routingKey: string): Binding[] {
-  const found: Binding[] = [];
-  trie.match(routingKey, { add: (binding) => found.push(binding) });
-  return found;
+  const targets = foundBindings();
+  trie.match(routingKey, targets);
+  return targets.found;
 }
 
 it('finds what a naive matcher finds, each binding once, while bindings come and go', () => {

@@ -2,6 +2,7 @@
 import { type Channel, connect } from 'amqplib';
 import { expect, onTestFinished, test } from 'vitest';
 import { type Broker, startBroker } from '../../src/index.js';
+import { checkDirectory } from '../../src/store/lmdb/check.js';
 import { eventually } from '../support/eventually.js';
 import { temporaryDirectory } from './lmdb-environment.js';
 
@@ -243,4 +244,48 @@ test('priority and quorum queues come back in their order, and with what was cou
     { body: 'ready', redelivered: false },
   ]);
   expect((await drain(broker, 'later')).map(({ body }) => body)).toEqual(['other']);
+});
+
+test('delayed messages come back and come due, and the exchange keeps its bindings', async () => {
+  const directory = temporaryDirectory();
+  let broker = await start(directory);
+  const connection = await connect(broker.amqpUrl);
+  const channel = await connection.createConfirmChannel();
+  const delayed = { durable: true, arguments: { 'x-delayed-type': 'direct' } };
+  await channel.assertExchange('later', 'x-delayed-message', delayed);
+  await channel.assertQueue('q', { durable: true });
+  await channel.bindQueue('q', 'later', 'k');
+  const publish = (body: string, delayMs: number, persistent = true): boolean =>
+    channel.publish('later', 'k', Buffer.from(body), { persistent, headers: { 'x-delay': delayMs } });
+  publish('long', 3_600_000);
+  publish('transient', 1, false);
+  for (let index = 0; index < 3000; index++) publish(`${index}`, 100);
+  await channel.waitForConfirms();
+  await connection.close();
+  await broker.close();
+  const { exchanges } = await checkDirectory(directory, { compact: false, writer: 'test' });
+  expect(exchanges).toMatchObject([{ virtualHost: '/', name: 'later' }]);
+  const kept = exchanges[0]?.messages ?? 0;
+
+  broker = await start(directory);
+  await withChannel(broker, (opened) =>
+    eventually(async () => expect((await opened.checkQueue('q')).messageCount).toBe(3000)),
+  );
+  const found = await drain(broker, 'q');
+  expect(found.map(({ body }) => body)).toEqual(Array.from({ length: 3000 }, (_, index) => `${index}`));
+  await broker.close();
+  expect(kept).toBeGreaterThan(0);
+  const after = await checkDirectory(directory, { compact: false, writer: 'test' });
+  expect(after.exchanges).toMatchObject([{ messages: 1 }]);
+
+  broker = await start(directory);
+  await withChannel(broker, async (opened) => {
+    await opened.assertExchange('later', 'x-delayed-message', delayed);
+    // A queue made now gets a log of its own, not that of the exchange.
+    await opened.assertQueue('new', { durable: true });
+    expect((await opened.checkQueue('new')).messageCount).toBe(0);
+    await opened.deleteExchange('later');
+  });
+  await broker.close();
+  expect((await checkDirectory(directory, { compact: false, writer: 'test' })).liveBytes).toBe(0);
 });

@@ -2,6 +2,7 @@
 
 import { decodeProperties, encodeProperties } from '../../protocol/amqp/properties.js';
 import { Deadlines } from '../../src/core/deadlines.js';
+import { logIdsOf } from '../../src/core/definitions.js';
 import type { LogEnvironment } from '../../src/core/log/message-log.js';
 import { Pager } from '../../src/core/log/pager.js';
 import { SegmentPool } from '../../src/core/log/segment-pool.js';
@@ -76,10 +77,7 @@ export function coreEnvironment(
   const pager = new Pager({ turn, segments, bodies, store, scratch });
   const logs = { clock, segments, bodies, store, pager };
   const kept = [...definitions.load()];
-  let lastLogId = Math.max(
-    0,
-    ...kept.map((definition) => (definition.kind === 'queue' ? definition.id + definition.logCount - 1 : 0)),
-  );
+  let lastLogId = Math.max(0, ...kept.flatMap(logIdsOf));
   const deadlines = new Deadlines(clock, (error) => failures.push(error));
   const properties = { decode: decodeProperties, encode: encodeProperties };
   const host = new VirtualHost('/', {

@@ -4,7 +4,7 @@
 import { type Binding, type BindingDestination, destinationName } from '../binding.js';
 import type { FieldTable, FieldValue } from '../field-value.js';
 import { lookUp } from '../field-value.js';
-import type { ExchangeType, RandomSource, Router } from './exchange-type.js';
+import type { ExchangeHost, ExchangeType, Router } from './exchange-type.js';
 
 export interface ExchangeOptions {
   readonly durable: boolean;
@@ -18,6 +18,8 @@ export class Exchange {
   readonly name: string;
   readonly type: ExchangeType;
   readonly options: ExchangeOptions;
+  /** Names the exchange's log in the store; undefined when its type keeps no messages. */
+  readonly logId: number | undefined;
   readonly router: Router;
   /** Bindings from other exchanges that lead here. */
   readonly incoming = new Set<Binding>();
@@ -28,11 +30,12 @@ export class Exchange {
   alternateExchange: string | undefined;
   readonly #outgoing = new Map<string, Binding>();
 
-  constructor(name: string, type: ExchangeType, options: ExchangeOptions, random: RandomSource) {
+  constructor(name: string, type: ExchangeType, options: ExchangeOptions, host: ExchangeHost, logId?: number) {
     this.name = name;
     this.type = type;
     this.options = options;
-    this.router = type.createRouter(options.arguments, random);
+    this.logId = logId;
+    this.router = type.createRouter(options.arguments, { host, exchange: this, logId });
     this.configure(undefined);
   }
 

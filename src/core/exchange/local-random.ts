@@ -14,7 +14,7 @@ export const LOCAL_RANDOM: ExchangeType = {
     const refusal = routingKey === '' ? describeInvalidDestination(destination) : describeKey(routingKey);
     if (refusal !== undefined) throw new BrokerError('precondition-failed', refusal);
   },
-  createRouter: (_args, random) => new RandomRouter(random),
+  createRouter: (_args, { host }) => new RandomRouter(host.random),
 };
 
 function describeKey(routingKey: string): string {

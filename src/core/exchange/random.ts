@@ -41,5 +41,5 @@ export class RandomRouter implements Router {
 export const RANDOM: ExchangeType = {
   name: 'x-random',
   routesEachKey: false,
-  createRouter: (_args, random) => new RandomRouter(random),
+  createRouter: (_args, { host }) => new RandomRouter(host.random),
 };

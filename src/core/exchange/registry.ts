@@ -2,6 +2,7 @@
  * The exchange types there are.
  */
 import { CONSISTENT_HASH } from './consistent-hash.js';
+import { delayedMessage } from './delayed-message.js';
 import { DIRECT } from './direct.js';
 import type { ExchangeType } from './exchange-type.js';
 import { FANOUT } from './fanout.js';
@@ -22,6 +23,7 @@ export const EXCHANGE_TYPES: readonly ExchangeType[] = [
   LOCAL_RANDOM,
   MODULUS_HASH,
   JMS_TOPIC,
+  delayedMessage(exchangeType),
 ];
 
 export function exchangeType(name: string): ExchangeType | undefined {

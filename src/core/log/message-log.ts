@@ -156,7 +156,7 @@ export class MessageLog implements ChangingLog, LogState, PagedLog, PageableLog 
     }
   }
 
-  /** Moves `reader` to a record that was delivered before and is not settled. */
+  /** Moves `reader` to a record that was delivered before, or skipped, and is not settled. */
   readReturned(position: number, reader: RecordReader): void {
     const segment = this.#segments[segmentIndexOf(this.#segments, position)];
     if (segment === undefined) throw new Error(`log ${this.id} holds no position ${position}`);
@@ -166,7 +166,7 @@ export class MessageLog implements ChangingLog, LogState, PagedLog, PageableLog 
     if (reader.sharedBodyId !== 0) this.#readBody(reader);
   }
 
-  /** The message at `position`, delivered before, is done with. */
+  /** The message at `position`, delivered before or skipped, is done with. */
   settle(position: number): void {
     const index = segmentIndexOf(this.#segments, position);
     const segment = this.#segments[index];
@@ -178,6 +178,12 @@ export class MessageLog implements ChangingLog, LogState, PagedLog, PageableLog 
     const changes = this.#changes;
     if (changes !== undefined && segment.persistentCount > 0) changes.noteSettled(position, position);
     if (--segment.live === 0) this.#retire(index, segment);
+  }
+
+  /** Moves the cursor behind the last record: whoever does that reads by position. */
+  skipUnread(): void {
+    this.unread = 0;
+    this.#cursor.moveToEnd(this.#nextPosition);
   }
 
   /** Settles everything behind the cursor and returns how many records that were. */

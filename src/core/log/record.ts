@@ -3,7 +3,7 @@
  * given. Both are reused views; nothing here is allocated per message.
  */
 
-import { RecordFlag } from './record-layout.js';
+import { DELIVERY_COUNT_BYTES, FLAGS_AT, RECORD_HEADER_BYTES, RecordFlag } from './record-layout.js';
 
 const NO_BYTES = new Uint8Array(0);
 /** A publish without the `expiration` property. */
@@ -90,4 +90,15 @@ export class RecordReader {
     this.bodyEnd = source.bodyEnd;
     this.sharedBodyId = 0;
   }
+}
+
+/** When the record that begins at byte `start` expires; 0 when it does not. */
+export function expiryOf(bytes: Uint8Array, start: number): number {
+  if (((bytes[start + FLAGS_AT] ?? 0) & RecordFlag.Expires) === 0) return 0;
+  return new DataView(bytes.buffer, bytes.byteOffset + start + RECORD_HEADER_BYTES).getFloat64(0, true);
+}
+
+/** Where the keys of BCC begin in the extension area. */
+export function hiddenKeysStart({ flags, extensionStart }: RecordReader): number {
+  return (flags & RecordFlag.DeliveryCount) === 0 ? extensionStart : extensionStart + DELIVERY_COUNT_BYTES;
 }

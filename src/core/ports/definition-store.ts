@@ -31,6 +31,8 @@ export interface ExchangeDefinition extends Named {
   readonly kind: 'exchange';
   readonly type: string;
   readonly internal: boolean;
+  /** Names the exchange's log in the message store; only for a type that keeps messages. */
+  readonly logId?: number;
 }
 
 export interface QueueDefinition extends Named {

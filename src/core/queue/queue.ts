@@ -11,7 +11,7 @@ import type { QueueSettings } from './settings.js';
 
 /** What became of one publish, over all its queues. Reused: `reset` before each. */
 export class PublishOutcome {
-  /** False: no queue; with mandatory the message is returned. */
+  /** False: nobody took it, neither a queue nor an exchange that keeps messages. */
   routed = false;
   /** A queue refused the message: the publisher gets a nack. Independent of `routed`. */
   rejected = false;
@@ -27,7 +27,7 @@ export class PublishOutcome {
 
 /** Whatever a message can be routed to. */
 export interface MessageTarget {
-  /** Of a queue. */
+  /** Of a queue; an exchange that takes messages for itself has none here. */
   readonly name?: string;
   enqueue(source: RecordSource, outcome: PublishOutcome): void;
 }

@@ -13,6 +13,7 @@ import { copyRange } from '../../../protocol/copy-range.js';
 import { MalformedError } from '../../../protocol/errors.js';
 import { NO_EXPIRATION, RecordSource } from '../../core/log/record.js';
 import { PublishOutcome } from '../../core/queue/queue.js';
+import { reachesQueue } from '../../core/router.js';
 import { BrokerError } from '../../errors.js';
 import type { Channel } from './channel.js';
 import { PublishedContent } from './content.js';
@@ -90,8 +91,10 @@ export class Publisher {
     source.bodyStart = bodyStart;
     source.bodyEnd = bodyEnd;
     route.exchange.counters.publishedIn++;
+    // Asked now: delivering may lead to other routes, and the targets may be those of the latest one.
+    const unroutable = route.mandatory && !reachesQueue(targets);
     if (channel.transaction !== undefined) {
-      channel.transaction.publish(targets, source, route.mandatory && targets.length === 0);
+      channel.transaction.publish(targets, source, unroutable);
       return;
     }
     const outcome = this.#outcome;
@@ -99,7 +102,7 @@ export class Publisher {
     access.deliver(targets, source, outcome);
     if (outcome.commit !== 0) channel.host.environment.durability.published(outcome.commit, bodyEnd - bodyStart);
     // The return goes out before the confirm of the same message: clients rely on the order.
-    if (route.mandatory && !outcome.routed) this.returnMessage(source);
+    if (unroutable) this.returnMessage(source);
     channel.confirmPublish(outcome);
   }
 

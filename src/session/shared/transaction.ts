@@ -13,7 +13,7 @@ export type SettlementKind = 'ack' | 'requeue' | 'reject';
 export interface BufferedPublish {
   readonly targets: readonly MessageTarget[];
   readonly source: RecordSource;
-  /** Goes back to the publisher at commit: mandatory, and no queue to take it. */
+  /** Goes back to the publisher at commit: mandatory, and no queue takes it. */
   readonly returned: boolean;
 }
 
@@ -56,7 +56,8 @@ export class Transaction {
     const outcome = new PublishOutcome();
     for (const { targets, source, returned } of this.#publishes) {
       if (returned) target.returnMessage(source);
-      else target.deliver(targets, source, outcome);
+      // An exchange may keep what no queue takes.
+      if (targets.length > 0) target.deliver(targets, source, outcome);
     }
     for (const { kind, source, position, tag } of this.#settlements) {
       target.applySettlement(kind, source, position, tag);

@@ -4,8 +4,8 @@
 import { existsSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { SystemClock } from '../../clock.js';
-import type { QueueDefinition } from '../../core/ports/definition-store.js';
-import type { CheckReport } from '../check-report.js';
+import type { Definition } from '../../core/ports/definition-store.js';
+import type { CheckedLog, CheckReport } from '../check-report.js';
 import { lockDirectory } from '../directory-lock.js';
 import { decodeDefinition } from './definition-records.js';
 import { DATA_FILE, type Environment, noData, openEnvironment } from './environment.js';
@@ -18,6 +18,8 @@ export interface CheckOptions {
   readonly compact: boolean;
   readonly writer: string;
 }
+
+type Counted = { -readonly [K in keyof CheckedLog]: CheckedLog[K] };
 
 /** Rejects with DataDirectoryError when the directory cannot be opened at all, and while a broker has it. */
 export async function checkDirectory(directory: string, options: CheckOptions): Promise<CheckReport> {
@@ -48,10 +50,18 @@ async function check(directory: string, { compact, writer }: CheckOptions): Prom
 function examine(environment: Environment): CheckReport {
   const { tables, dataFile } = environment;
   const problems: string[] = [];
-  const queues = new Map<number, { virtualHost: string; name: string; messages: number; bytes: number }>();
-  for (const definition of queueDefinitions(environment, problems)) {
-    const { virtualHost, name } = definition;
-    queues.set(definition.id, { virtualHost, name, messages: 0, bytes: 0 });
+  const [queues, exchanges]: [Counted[], Counted[]] = [[], []];
+  const owners = new Map<number, Counted>();
+  for (const definition of definitionsIn(environment, problems)) {
+    if (definition.kind === 'queue') {
+      const queue = countedFor(definition);
+      queues.push(queue);
+      for (let index = 0; index < definition.logCount; index++) owners.set(definition.id + index, queue);
+    } else if (definition.kind === 'exchange' && definition.logId !== undefined) {
+      const exchange = countedFor(definition);
+      exchanges.push(exchange);
+      owners.set(definition.logId, exchange);
+    }
   }
   let liveBytes = 0;
   for (const result of examineRuns(environment)) {
@@ -61,28 +71,32 @@ function examine(environment: Environment): CheckReport {
     }
     const { run } = result;
     for (const { first, last } of tombstonesOf(environment, run.logId)) run.settle(first, last, () => {});
-    // Without a queue it is the rest of one that was deleted; the broker removes it.
-    const queue = queues.get(run.logId);
-    if (queue === undefined || run.live === 0) continue;
-    queue.messages += run.live;
-    queue.bytes += result.liveBytes;
+    // Without an owner it is the rest of one that was deleted; the broker removes it.
+    const owner = owners.get(run.logId);
+    if (owner === undefined || run.live === 0) continue;
+    owner.messages += run.live;
+    owner.bytes += result.liveBytes;
     liveBytes += result.liveBytes;
   }
   const format = tables.meta.get(FORMAT_KEY);
   return {
     formatVersion: format === undefined ? 0 : formatLayout.decode(format).version,
-    queues: [...queues.values()],
+    queues,
+    exchanges,
     problems,
     fileBytes: statSync(dataFile).size,
     liveBytes,
   };
 }
 
-function* queueDefinitions({ tables }: Environment, problems: string[]): Generator<QueueDefinition> {
+function countedFor({ virtualHost, name }: { readonly virtualHost: string; readonly name: string }): Counted {
+  return { virtualHost, name, messages: 0, bytes: 0 };
+}
+
+function* definitionsIn({ tables }: Environment, problems: string[]): Generator<Definition> {
   for (const { value } of tables.definitions.getRange()) {
     try {
-      const definition = decodeDefinition(value);
-      if (definition.kind === 'queue') yield definition;
+      yield decodeDefinition(value);
     } catch (error) {
       problems.push(error instanceof Error ? error.message : String(error));
     }

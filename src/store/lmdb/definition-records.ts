@@ -149,6 +149,7 @@ function exchangeFrom(fields: Fields): Definition {
     ...namedFrom(fields),
     type: text(fields, 'type'),
     internal: flag(fields, 'internal'),
+    ...(fields['logId'] === undefined ? {} : { logId: number(fields, 'logId') }),
   };
 }
 

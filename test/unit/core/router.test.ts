@@ -5,11 +5,13 @@ import { exchangeType } from '../../../src/core/exchange/registry.js';
 import { EMPTY_TABLE, type FieldTable } from '../../../src/core/field-value.js';
 import type { Queue } from '../../../src/core/queue/queue.js';
 import { RouteWalk } from '../../../src/core/router.js';
+import { coreEnvironment } from '../../support/core-environment.js';
 import { messageOf } from './exchange/routing.js';
 
 /** Exchanges and queues by name, bound as the test writes it: `source -key-> destination`. */
 class Topology {
   readonly walk = new RouteWalk((name) => this.#exchanges.get(name));
+  readonly #host = coreEnvironment().host;
   readonly #exchanges = new Map<string, Exchange>();
   readonly #queues = new Map<string, Queue>();
 
@@ -20,7 +22,7 @@ class Topology {
       alternate === undefined ? EMPTY_TABLE : [['alternate-exchange', { type: 'S', value: alternate }]];
     this.#exchanges.set(
       name,
-      new Exchange(name, type, { durable: false, autoDelete: false, internal: false, arguments: args }, Math.random),
+      new Exchange(name, type, { durable: false, autoDelete: false, internal: false, arguments: args }, this.#host),
     );
     return this;
   }

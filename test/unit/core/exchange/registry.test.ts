@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest';
+import { table } from '../../../../protocol/amqp/field-table.js';
 import { EXCHANGE_TYPES, exchangeType } from '../../../../src/core/exchange/registry.js';
-import { EMPTY_TABLE } from '../../../../src/core/field-value.js';
+import { anyPlace } from '../../../support/exchange-place.js';
 
 it('knows the exchange types by name', () => {
   expect(EXCHANGE_TYPES.map(({ name }) => name)).toEqual([
@@ -13,6 +14,7 @@ it('knows the exchange types by name', () => {
     'x-local-random',
     'x-modulus-hash',
     'x-jms-topic',
+    'x-delayed-message',
   ]);
   for (const type of EXCHANGE_TYPES) expect(exchangeType(type.name)).toBe(type);
   expect(exchangeType('foo')).toBeUndefined();
@@ -21,6 +23,7 @@ it('knows the exchange types by name', () => {
 
 it('makes each exchange a router of its own', () => {
   for (const type of EXCHANGE_TYPES) {
-    expect(type.createRouter(EMPTY_TABLE, Math.random)).not.toBe(type.createRouter(EMPTY_TABLE, Math.random));
+    const args = table({ 'x-delayed-type': 'direct' });
+    expect(type.createRouter(args, anyPlace())).not.toBe(type.createRouter(args, anyPlace()));
   }
 });

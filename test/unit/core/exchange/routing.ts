@@ -8,6 +8,7 @@ import type {
   RoutingProperty,
 } from '../../../../src/core/exchange/exchange-type.js';
 import { EMPTY_TABLE, type FieldTable } from '../../../../src/core/field-value.js';
+import { anyPlace, foundBindings } from '../../../support/exchange-place.js';
 
 export function bindingOf(routingKey: string, args: FieldTable = EMPTY_TABLE): Binding {
   return { routingKey, arguments: args } as Binding;
@@ -34,10 +35,9 @@ export function routed(router: Router, routingKey: string, headers: FieldTable =
 }
 
 export function routedMessage(router: Router, routingKey: string, fields: MessageFields): Binding[] {
-  const found: Binding[] = [];
-  const message = messageOf(routingKey, fields);
-  router.route(message, { add: (binding) => found.push(binding) }, fields.furtherKeys ?? []);
-  return found;
+  const targets = foundBindings();
+  router.route(messageOf(routingKey, fields), targets, fields.furtherKeys ?? []);
+  return targets.found;
 }
 
 export function routerWith(
@@ -46,7 +46,7 @@ export function routerWith(
   args = EMPTY_TABLE,
   random: RandomSource = Math.random,
 ): Router {
-  const router = type.createRouter(args, random);
+  const router = type.createRouter(args, anyPlace(random));
   for (const binding of bindings) router.add(binding);
   return router;
 }

@@ -62,6 +62,14 @@ describe('a transaction', () => {
     expect(effects.seen).toHaveLength(6);
   });
 
+  it('returns what no queue takes, and gives it to an exchange that keeps it', () => {
+    const transaction = new Transaction();
+    const effects = new Effects();
+    transaction.publish([{ enqueue: () => {} }], sourceOf({ body: 'kept' }), true);
+    transaction.commit(effects);
+    expect(effects.seen).toEqual(['return kept', 'deliver kept to ']);
+  });
+
   it('keeps messages of its own: bytes and targets are void after the publish', () => {
     const transaction = new Transaction();
     const effects = new Effects();

@@ -169,6 +169,11 @@ describe('a definition record', () => {
     });
   });
 
+  it('of an exchange names its log, if it has one', () => {
+    expect(decoded({ ...exchange, logId: 7 })).toStrictEqual({ ...exchange, logId: 7 });
+    expect(() => decodeDefinition(encodeDefinition({ ...exchange, logId: '7' } as never))).toThrow('expected a number');
+  });
+
   it('may say more than this program knows', () => {
     expect(decodeDefinition(record({ name: 'v', owner: 'mary' }))).toEqual({ kind: 'virtual-host', name: 'v' });
   });
