@@ -155,6 +155,18 @@ export const knownDifferences = [
     ours: 'has it',
     reason: 'the plugin is not part of the distribution',
   },
+  {
+    id: 'recent-history-order',
+    rabbit3: 'gives the history to an exchange that is bound the latest message first',
+    ours: 'gives it the oldest first, as to a queue',
+    reason: 'an oversight there, in 4.x too: the history of a queue is in order',
+  },
+  {
+    id: 'recent-history-unroutable',
+    rabbit3: 'closes the connection with 541 when an exchange is bound that routes one of the messages nowhere',
+    ours: 'drops that message',
+    reason: 'an oversight there, in 4.x too: a client could not bind the exchange at all',
+  },
 ] as const satisfies readonly KnownDifference[];
 
 export type DifferenceId = (typeof knownDifferences)[number]['id'];

@@ -289,3 +289,22 @@ test('delayed messages come back and come due, and the exchange keeps its bindin
   await broker.close();
   expect((await checkDirectory(directory, { compact: false, writer: 'test' })).liveBytes).toBe(0);
 });
+
+test('the history of a durable exchange comes back', async () => {
+  const directory = temporaryDirectory();
+  let broker = await start(directory);
+  const connection = await connect(broker.amqpUrl);
+  const channel = await connection.createConfirmChannel();
+  await channel.assertExchange('news', 'x-recent-history', { durable: true });
+  for (const body of names(30)) channel.publish('news', '', Buffer.from(body), { persistent: true });
+  await channel.waitForConfirms();
+  await connection.close();
+  await broker.close();
+
+  broker = await start(directory);
+  await withChannel(broker, async (opened) => {
+    await opened.assertQueue('q', { durable: true });
+    await opened.bindQueue('q', 'news', '');
+  });
+  expect((await drain(broker, 'q')).map(({ body }) => body)).toEqual(names(30).slice(10));
+});

@@ -11,6 +11,7 @@ import { JMS_TOPIC } from './jms-topic.js';
 import { LOCAL_RANDOM } from './local-random.js';
 import { MODULUS_HASH } from './modulus-hash.js';
 import { RANDOM } from './random.js';
+import { RECENT_HISTORY } from './recent-history.js';
 import { TOPIC } from './topic.js';
 
 export const EXCHANGE_TYPES: readonly ExchangeType[] = [
@@ -24,6 +25,7 @@ export const EXCHANGE_TYPES: readonly ExchangeType[] = [
   MODULUS_HASH,
   JMS_TOPIC,
   delayedMessage(exchangeType),
+  RECENT_HISTORY,
 ];
 
 export function exchangeType(name: string): ExchangeType | undefined {

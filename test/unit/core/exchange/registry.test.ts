@@ -15,6 +15,7 @@ it('knows the exchange types by name', () => {
     'x-modulus-hash',
     'x-jms-topic',
     'x-delayed-message',
+    'x-recent-history',
   ]);
   for (const type of EXCHANGE_TYPES) expect(exchangeType(type.name)).toBe(type);
   expect(exchangeType('foo')).toBeUndefined();
