@@ -156,6 +156,12 @@ export const knownDifferences = [
     reason: 'the plugin is not part of the distribution',
   },
   {
+    id: 'deduplication',
+    rabbit3: 'knows x-message-deduplication with a community plugin only',
+    ours: 'has it',
+    reason: 'the plugin is not part of the distribution',
+  },
+  {
     id: 'recent-history-order',
     rabbit3: 'gives the history to an exchange that is bound the latest message first',
     ours: 'gives it the oldest first, as to a queue',

@@ -9,6 +9,7 @@ import { FANOUT } from './fanout.js';
 import { HEADERS } from './headers.js';
 import { JMS_TOPIC } from './jms-topic.js';
 import { LOCAL_RANDOM } from './local-random.js';
+import { MESSAGE_DEDUPLICATION } from './message-deduplication.js';
 import { MODULUS_HASH } from './modulus-hash.js';
 import { RANDOM } from './random.js';
 import { RECENT_HISTORY } from './recent-history.js';
@@ -26,6 +27,7 @@ export const EXCHANGE_TYPES: readonly ExchangeType[] = [
   JMS_TOPIC,
   delayedMessage(exchangeType),
   RECENT_HISTORY,
+  MESSAGE_DEDUPLICATION,
 ];
 
 export function exchangeType(name: string): ExchangeType | undefined {

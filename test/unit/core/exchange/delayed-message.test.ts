@@ -373,6 +373,10 @@ describe('the declaration', () => {
     );
   });
 
+  it('needs the arguments of that type', () => {
+    expect(refused({ 'x-delayed-type': 'x-message-deduplication' })).toContain("'x-cache-size'");
+  });
+
   it('has bindings checked as that type does', () => {
     const { bind, queue } = delaying('headers');
     queue('r');

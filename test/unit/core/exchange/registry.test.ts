@@ -16,6 +16,7 @@ it('knows the exchange types by name', () => {
     'x-jms-topic',
     'x-delayed-message',
     'x-recent-history',
+    'x-message-deduplication',
   ]);
   for (const type of EXCHANGE_TYPES) expect(exchangeType(type.name)).toBe(type);
   expect(exchangeType('foo')).toBeUndefined();
