@@ -85,6 +85,37 @@ describe('a password hash', () => {
   });
 });
 
+describe('a hash that comes from elsewhere', () => {
+  const put = (passwordHash: string | undefined, hashing: 'sha256' | 'sha512' | 'md5' = 'sha256'): void =>
+    users.put({
+      name: 'joe',
+      tags: [],
+      passwordHash: passwordHash === undefined ? undefined : Buffer.from(passwordHash, 'base64'),
+      hashing,
+      limits: {},
+    });
+
+  it.each([
+    ['sha256', 'kI3GCqW5JLMJa4iX1lo7X4D6XbYqlLgxIs30+P6tENUV2POR'],
+    // Salt 908dc60a, then the digest of salt and password, made with coreutils.
+    ['sha512', 'kI3GChuNuIYf8lRbCCxZjgjKwsY19ns6+uFO0zcXRBGA/XGJPYD8OWMy7EB8TaOmAzjP2azv84GbINYwX2cDWb4DHnc='],
+    ['md5', 'kI3GChNpte2FApYFXScl+0dIluk='],
+  ] as const)('of %s lets its password in', (hashing, hash) => {
+    put(hash, hashing);
+    expect(verify('joe', 'test12')?.name).toBe('joe');
+    expect(verify('joe', 'test13')).toBeUndefined();
+  });
+
+  it.each([
+    ['shorter than salt', 'AAA='],
+    ['of another length', 'kI3GCqW5JLMJa4iX1lo7'],
+    ['not there', undefined],
+  ])('lets nobody in when it is %s', (_, hash) => {
+    put(hash);
+    expect(verify('joe', 'test12')).toBeUndefined();
+  });
+});
+
 describe('a user', () => {
   it('is found by name', () => {
     expect(users.find('mary')).toMatchObject({ name: 'mary', tags: ['administrator'] });
@@ -189,6 +220,34 @@ describe('what is kept of users', () => {
     expect(store.permissions('mary', '/')?.allows('write', 'q')).toBe(true);
     expect([store.permissions('mary', 'other'), store.size]).toEqual([undefined, 1]);
     expect(definitions.names).toHaveLength(2);
+  });
+
+  it('is their limits and the way their password is hashed', () => {
+    users.put({ name: 'joe', tags: [], passwordHash: undefined, hashing: 'md5', limits: {} });
+    users.setLimits('joe', { maxConnections: 2 });
+    expect(restarted().find('joe')).toMatchObject({ hashing: 'md5', limits: { maxConnections: 2 } });
+    users.setLimits('joe', {});
+    expect(restarted().find('joe')?.limits).toEqual({});
+    expect(() => users.setLimits('nobody', {})).toThrow("no user 'nobody'");
+  });
+
+  it('is what they may do with topics, which goes with the user and with the virtual host', () => {
+    const topic = { kind: 'topic-permission', user: 'mary', exchange: 'x', write: 'w', read: 'r' } as const;
+    users.setTopicPermissions({ ...topic, virtualHost: '/' });
+    users.setTopicPermissions({ ...topic, virtualHost: 'other' });
+    expect(restarted().allTopicPermissions).toHaveLength(2);
+    users.setPermissions('mary', 'other', FULL_PERMISSIONS);
+    users.clearVirtualHost('other');
+    expect(definitions.names).toEqual(['user:mary', 'topic-permission:mary@/']);
+    users.remove('mary');
+    expect(definitions.names).toEqual([]);
+  });
+
+  it('stays theirs when a user is changed, permissions included', () => {
+    users.setPermissions('mary', '/', FULL_PERMISSIONS);
+    users.put({ name: 'mary', tags: ['x'], passwordHash: undefined, hashing: 'sha256', limits: {} });
+    expect(users.permissions('mary', '/')).toBeDefined();
+    expect(restarted().permissions('mary', '/')).toBeDefined();
   });
 
   it('may be a user whom no password lets in', () => {
