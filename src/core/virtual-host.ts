@@ -19,10 +19,12 @@ import { Exchange, type ExchangeOptions } from './exchange/exchange.js';
 import type { ExchangeHost, RandomSource, RoutedMessage } from './exchange/exchange-type.js';
 import { exchangeType } from './exchange/registry.js';
 import { EMPTY_TABLE, type FieldTable } from './field-value.js';
+import { isReached } from './limits.js';
 import type { LogEnvironment } from './log/message-log.js';
 import type { RecordSource } from './log/record.js';
 import { SHARE_FROM_BYTES } from './log/shared-bodies.js';
 import { describeExchange, describeQueue, isReserved, stripLineBreaks } from './names.js';
+import { Parameters } from './parameters.js';
 import { Policies } from './policy/policies.js';
 import type {
   BindingDefinition,
@@ -30,10 +32,12 @@ import type {
   DefinitionStore,
   ExchangeDefinition,
   QueueDefinition,
+  VirtualHostMetadata,
 } from './ports/definition-store.js';
 import type { CommitId } from './ports/message-store.js';
 import type { PropertiesCodec } from './ports/properties-codec.js';
 import { queueTypeOf, validateQueueArguments, validateQueueProperties } from './queue/arguments.js';
+import { withDefaultType } from './queue/default-type.js';
 import type { MessageTarget, PublishOutcome, Queue, QueueOptions, QueueOwner } from './queue/queue.js';
 import type { QueueHost, QueueType } from './queue/queue-type.js';
 import { queueType } from './queue/registry.js';
@@ -44,7 +48,7 @@ import type { Turn } from './turn.js';
 const DURABLE: ExchangeOptions = { durable: true, autoDelete: false, internal: false, arguments: EMPTY_TABLE };
 
 /** Exchanges that every virtual host has from the start (SEMANTICS 2.2). */
-const PREDECLARED: readonly (readonly [name: string, type: string, options: ExchangeOptions])[] = [
+export const PREDECLARED: readonly (readonly [name: string, type: string, options: ExchangeOptions])[] = [
   ['', 'direct', DURABLE],
   ['amq.direct', 'direct', DURABLE],
   ['amq.fanout', 'fanout', DURABLE],
@@ -83,6 +87,8 @@ export class VirtualHost implements QueueHost, ExchangeHost {
   readonly deadLetters: DeadLetters;
   readonly replyQueues: ReplyQueues;
   readonly policies: Policies;
+  readonly parameters: Parameters;
+  metadata: VirtualHostMetadata = { description: '', tags: [], defaultQueueType: undefined };
   /** Moves on with every change that may alter a route. */
   epoch = 1;
   readonly #environment: VirtualHostEnvironment;
@@ -104,6 +110,7 @@ export class VirtualHost implements QueueHost, ExchangeHost {
     this.#environment = environment;
     this.#changes = new DefinitionChanges(environment.definitions);
     this.policies = new Policies(this, this.#changes);
+    this.parameters = new Parameters(name, this.policies, this.#changes);
     this.replyQueues = new ReplyQueues(() => this.touch());
     for (const [exchangeName, typeName, options] of PREDECLARED) {
       this.#exchanges.set(exchangeName, this.#createExchange(exchangeName, typeName, options));
@@ -111,10 +118,11 @@ export class VirtualHost implements QueueHost, ExchangeHost {
     this.#defaultExchange = this.exchange('');
   }
 
-  /** Takes back what the stores kept: policies, durable exchanges, then queues with their messages, then bindings. */
+  /** Takes back what the stores kept: policies and parameters, durable exchanges, then queues with their messages, then bindings. */
   restore(definitions: readonly Definition[]): void {
     const own = definitions.filter((definition) => 'virtualHost' in definition && definition.virtualHost === this.name);
     this.policies.restore(own);
+    this.parameters.restore(own);
     for (const exchange of this.exchanges) this.policies.applyToExchange(exchange);
     for (const definition of own) if (definition.kind === 'exchange') this.#restoreExchange(definition);
     for (const definition of own) if (definition.kind === 'queue') this.#restoreQueue(definition);
@@ -224,7 +232,8 @@ export class VirtualHost implements QueueHost, ExchangeHost {
   }
 
   /** Creates the queue, or checks that the one of that name is equivalent and the requester's to use. */
-  declareQueue(name: string, options: QueueOptions, requester: QueueOwner): Queue {
+  declareQueue(name: string, given: QueueOptions, requester: QueueOwner): Queue {
+    const options = withDefaultType(given, this.metadata.defaultQueueType);
     const existing = this.#queues.get(name);
     if (existing !== undefined) {
       assertEquivalentQueue(existing, options, requester, this.name);
@@ -235,6 +244,7 @@ export class VirtualHost implements QueueHost, ExchangeHost {
     const type = queueType(queueTypeOf(options.arguments, name, this.name));
     validateQueueArguments(options.arguments, name, this.name, type.name);
     validateQueueProperties(type, options, describeQueue(name, this.name));
+    this.#assertRoomForQueue(name);
     const id = this.#environment.nextLogIds(type.logCount(options.arguments));
     const queue = this.#createQueue(id, name, type, options);
     this.#insertQueue(queue);
@@ -310,6 +320,16 @@ export class VirtualHost implements QueueHost, ExchangeHost {
     if (this.#isOrphaned(exchange)) this.#removeExchanges([exchange]);
   }
 
+  /** The host is about to go: everything in it goes, also from the stores. Its connections have gone before. */
+  delete(): void {
+    for (const queue of [...this.#queues.values()]) this.#removeQueue(queue);
+    const exchanges = [...this.#exchanges.values()];
+    for (const { outgoing } of exchanges) for (const binding of [...outgoing]) this.#detach(binding);
+    this.#removeExchanges(exchanges.filter(({ name }) => name !== '' && !isReserved(name)));
+    this.policies.drop();
+    this.parameters.drop();
+  }
+
   // --- publishing
 
   /** Finds where a message goes. The walk is reused: read its `targets` and `byKey` before the next call. */
@@ -367,6 +387,13 @@ export class VirtualHost implements QueueHost, ExchangeHost {
     const queue = type.create(id, name, options, this);
     this.policies.applyToQueue(queue);
     return queue;
+  }
+
+  #assertRoomForQueue(name: string): void {
+    const { maxQueues } = this.parameters.limits;
+    if (!isReached(maxQueues, this.#queues.size)) return;
+    const limit = `queue limit in vhost '${this.name}' (${maxQueues}) is reached`;
+    throw new BrokerError('precondition-failed', `cannot declare queue '${name}': ${limit}`);
   }
 
   #restoreExchange(definition: ExchangeDefinition): void {

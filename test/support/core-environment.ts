@@ -69,6 +69,7 @@ export function coreEnvironment(
   definitions = new RecordingDefinitions(),
   scratch?: ScratchStore,
   clock = new FakeClock(),
+  virtualHost = '/',
 ): CoreEnvironment {
   const failures: unknown[] = [];
   const turn = new Turn(clock, (error) => failures.push(error));
@@ -80,7 +81,7 @@ export function coreEnvironment(
   let lastLogId = Math.max(0, ...kept.flatMap(logIdsOf));
   const deadlines = new Deadlines(clock, (error) => failures.push(error));
   const properties = { decode: decodeProperties, encode: encodeProperties };
-  const host = new VirtualHost('/', {
+  const host = new VirtualHost(virtualHost, {
     turn,
     logs,
     definitions,

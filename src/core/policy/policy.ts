@@ -58,6 +58,24 @@ export function checkedPolicy(kind: PolicyKind, given: GivenPolicy): Policy {
   return { name, pattern, definition, priority, applyTo } as Policy;
 }
 
+const JSON_KEYS = ['pattern', 'definition', 'priority', 'apply-to'];
+
+/** A policy as documents have it. Throws BrokerError('precondition-failed') where it is none at all. */
+export function policyFromJson(name: string, value: JsonValue): GivenPolicy {
+  if (!isJsonObject(value)) throw validationFailed([`${name} not a list ${printJson(value)}`]);
+  const missing = ['pattern', 'definition'].filter((key) => value[key] === undefined);
+  const unknown = entriesOf(value).filter(([key]) => !JSON_KEYS.includes(key));
+  const refusals = missing.map((key) => `Key "${key}" not found in ${name}`);
+  if (unknown.length > 0) refusals.unshift(`Unrecognised terms ${printPairs(unknown)} in ${name}`);
+  if (refusals.length > 0) throw validationFailed(refusals);
+  const { pattern, definition, priority, 'apply-to': applyTo } = value;
+  return { name, pattern, definition, priority, applyTo };
+}
+
+export function policyToJson({ pattern, definition, priority, applyTo }: Policy): JsonObject {
+  return { pattern, definition, priority, 'apply-to': applyTo };
+}
+
 export function validationFailed(texts: readonly string[]): BrokerError {
   return new BrokerError('precondition-failed', ['Validation failed', '', ...texts, ''].join('\n'));
 }

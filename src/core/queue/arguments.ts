@@ -5,7 +5,7 @@
  */
 import { BrokerError } from '../../errors.js';
 import { assertEquivalentArgument } from '../arguments-equivalence.js';
-import { fieldTypeWord, isInteger, printValue, sameValue } from '../field-type-words.js';
+import { fieldTypeWord, isInteger, printValue } from '../field-type-words.js';
 import { type FieldTable, type FieldValue, lookUp } from '../field-value.js';
 import { describeQueue } from '../names.js';
 import {
@@ -248,10 +248,8 @@ export function assertEquivalentArguments(stored: FieldTable, received: FieldTab
   const queueType = requestedType(stored);
   for (const { key, knownTo } of QUEUE_ARGUMENTS) {
     if (!knownTo.includes(queueType)) continue;
-    const current = lookUp(stored, key);
-    const given = lookUp(received, key);
-    if (key === 'x-queue-type' && sameValue(current ?? CLASSIC_TYPE, given ?? CLASSIC_TYPE)) continue;
-    assertEquivalentArgument(key, current, given, resource);
+    const missing = key === 'x-queue-type' ? CLASSIC_TYPE : undefined;
+    assertEquivalentArgument(key, lookUp(stored, key) ?? missing, lookUp(received, key) ?? missing, resource);
   }
 }
 

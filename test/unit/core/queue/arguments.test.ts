@@ -295,16 +295,13 @@ describe('equivalence', () => {
     const quorum = table({ 'x-queue-type': text('quorum') });
     expect(compared([], classic)).toBe('accepted');
     expect(compared(classic, [])).toBe('accepted');
-    expect(compared([], quorum)).toBe(
-      `inequivalent arg 'x-queue-type' for ${RESOURCE}: ` +
-        "received the value 'quorum' of type 'longstr' but current is none",
-    );
-    expect(compared(classic, quorum)).toBe(
-      `inequivalent arg 'x-queue-type' for ${RESOURCE}: received 'quorum' but current is 'classic'`,
-    );
+    for (const stored of [[], classic]) {
+      expect(compared(stored, quorum)).toBe(
+        `inequivalent arg 'x-queue-type' for ${RESOURCE}: received 'quorum' but current is 'classic'`,
+      );
+    }
     expect(compared(quorum, [])).toBe(
-      `inequivalent arg 'x-queue-type' for ${RESOURCE}: ` +
-        "received none but current is the value 'quorum' of type 'longstr'",
+      `inequivalent arg 'x-queue-type' for ${RESOURCE}: received 'classic' but current is 'quorum'`,
     );
   });
 });
