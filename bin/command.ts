@@ -159,8 +159,8 @@ function onParentGone(callback: () => void): void {
 /** One line for what a user can mend, the stack for what only a developer can. */
 function startFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
-  // Those of the data directory, and of a file: they name it.
-  if (error.name === 'DataDirectoryError' || 'path' in error) return error.message;
+  // Those of the data directory, of definitions, and of a file: they name it.
+  if (error.name === 'DataDirectoryError' || error.name === 'BrokerError' || 'path' in error) return error.message;
   const code = 'code' in error ? error.code : undefined;
   const address = 'address' in error ? `${error.address}${'port' in error ? ` port ${error.port}` : ''}` : '';
   switch (code) {

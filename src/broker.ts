@@ -4,21 +4,24 @@
  */
 import { hostname } from 'node:os';
 import { decodeProperties, encodeProperties } from '../protocol/amqp/properties.js';
+import { Admission } from './auth/admission.js';
 import { Authenticator } from './auth/authenticator.js';
-import { FULL_PERMISSIONS, type PermissionPatterns } from './auth/permissions.js';
-import { type User, UserStore } from './auth/user-store.js';
-import { VirtualHostAccess } from './auth/virtual-host-access.js';
+import { OpenConnections } from './auth/open-connections.js';
+import { FULL_PERMISSIONS } from './auth/permissions.js';
+import { UserStore } from './auth/user-store.js';
 import { SystemClock } from './clock.js';
 import { type BrokerOptions, parseOption, restrictedToLoopback } from './config.js';
 import { Deadlines } from './core/deadlines.js';
 import { logIdsOf } from './core/definitions.js';
+import { GlobalParameters } from './core/global-parameters.js';
 import type { Definition } from './core/ports/definition-store.js';
 import type { PropertiesCodec } from './core/ports/properties-codec.js';
-import type { QueueOwner } from './core/queue/queue.js';
 import { Turn } from './core/turn.js';
 import { VirtualHost } from './core/virtual-host.js';
 import { BrokerError } from './errors.js';
 import type { Logger } from './logger.js';
+import { type Administration, BrokerAdministration } from './management/administration.js';
+import { definitionsFiles } from './management/definitions-files.js';
 import { ChunkPool } from './net/chunk-pool.js';
 import { HeartbeatMonitor } from './net/heartbeat.js';
 import { Listener } from './net/listener.js';
@@ -39,22 +42,12 @@ const ADDRESS_MISSING = ['EADDRNOTAVAIL', 'EAFNOSUPPORT'];
 const LOOPBACK_HOSTS = ['127.0.0.1', '::1'];
 
 /** A running broker. */
-export interface Broker {
+export interface Broker extends Administration {
   /** `amqp://user:password@host:port`, ready to paste into a client. */
   readonly amqpUrl: string;
   readonly amqpPort: number;
   /** Connections open now. */
   readonly connectionCount: number;
-  /** Adds a virtual host; the default user gets full permissions there. Nothing happens when it exists. */
-  addVirtualHost(name: string): void;
-  /** Adds a user without permissions, or replaces one. */
-  addUser(name: string, password: string, tags?: readonly string[]): void;
-  /**
-   * Regular expressions, mostly as RabbitMQ has them; POSIX classes and `\A`, `\z` are refused. Throws SyntaxError when
-   * one is none, Error for an unknown user.
-   */
-  setPermissions(user: string, virtualHost: string, patterns: PermissionPatterns): void;
-  clearPermissions(user: string, virtualHost: string): void;
   /** Blocks publishing connections as RabbitMQ does when it runs low. */
   raiseAlarm(source: AlarmSource): void;
   clearAlarm(source: AlarmSource): void;
@@ -85,7 +78,7 @@ export async function runBroker(options: BrokerOptions, log: Logger): Promise<Br
   try {
     broker = new RunningBroker({ options, log, clock, turn, alarms, storage });
     await broker.start();
-    return broker;
+    return Object.assign(broker, broker.administration.bound);
   } catch (error) {
     await storage.close();
     throw error;
@@ -103,9 +96,10 @@ interface BrokerParts {
 
 const PROPERTIES: PropertiesCodec = { decode: decodeProperties, encode: encodeProperties };
 
-class RunningBroker implements Broker {
+class RunningBroker implements Omit<Broker, keyof Administration> {
   amqpPort = 0;
   readonly failed: Promise<Error>;
+  readonly administration: BrokerAdministration;
   readonly #options: BrokerOptions;
   readonly #log: Logger;
   readonly #clock: SystemClock;
@@ -117,6 +111,8 @@ class RunningBroker implements Broker {
   readonly #consumerTimeouts: ConsumerTimeouts;
   readonly #storage: Storage;
   readonly #users: UserStore;
+  readonly #globalParameters: GlobalParameters;
+  readonly #connections = new OpenConnections();
   readonly #amqp: AmqpServer;
   readonly #listener: Listener;
   #lastLogId = 0;
@@ -132,6 +128,8 @@ class RunningBroker implements Broker {
     this.#alarms = alarms;
     this.#storage = storage;
     this.#users = new UserStore(storage.definitions);
+    this.#globalParameters = new GlobalParameters(storage.definitions);
+    this.administration = this.#createAdministration();
     this.#heartbeats = new HeartbeatMonitor(clock);
     this.#consumerTimeouts = new ConsumerTimeouts(clock, options.consumerTimeoutMs);
     this.#amqp = this.#createAmqpServer();
@@ -159,15 +157,11 @@ class RunningBroker implements Broker {
   }
 
   async start(): Promise<void> {
-    const { defaultUser, defaultPassword, defaultVirtualHost } = this.#options;
     this.#restore([...this.#storage.definitions.load()]);
-    // As RabbitMQ does it: what is there from the start is only made where nothing is yet.
-    if (this.#virtualHosts.size === 0) this.addVirtualHost(defaultVirtualHost);
-    if (this.#users.size === 0) {
-      this.#users.add(defaultUser, defaultPassword, ['administrator']);
-      for (const name of this.#virtualHosts.keys()) this.#users.setPermissions(defaultUser, name, FULL_PERMISSIONS);
-    }
     try {
+      // As RabbitMQ does it: definitions bring their own virtual hosts and users.
+      if (this.#options.definitions === undefined) this.#seed();
+      else this.#importDefinitions(this.#options.definitions);
       await this.#listen();
     } catch (error) {
       await this.close();
@@ -180,26 +174,6 @@ class RunningBroker implements Broker {
     const failure = error instanceof Error ? error : new Error(String(error));
     const announce = (): void => this.#announceFailure(failure);
     this.close().then(announce, announce);
-  }
-
-  addVirtualHost(name: string): void {
-    if (this.#virtualHosts.has(name)) return;
-    this.#createVirtualHost(name);
-    this.#storage.definitions.put({ kind: 'virtual-host', name });
-    const { defaultUser } = this.#options;
-    if (this.#users.find(defaultUser) !== undefined) this.#users.setPermissions(defaultUser, name, FULL_PERMISSIONS);
-  }
-
-  addUser(name: string, password: string, tags: readonly string[] = []): void {
-    this.#users.add(name, password, tags);
-  }
-
-  setPermissions(user: string, virtualHost: string, patterns: PermissionPatterns): void {
-    this.#users.setPermissions(user, virtualHost, patterns);
-  }
-
-  clearPermissions(user: string, virtualHost: string): void {
-    this.#users.clearPermissions(user, virtualHost);
   }
 
   raiseAlarm(source: AlarmSource): void {
@@ -246,10 +220,50 @@ class RunningBroker implements Broker {
       this.#lastLogId = Math.max(this.#lastLogId, ...logIdsOf(definition));
     }
     for (const definition of definitions) {
-      if (definition.kind === 'virtual-host') this.#createVirtualHost(definition.name).restore(definitions);
+      if (definition.kind !== 'virtual-host') continue;
+      const host = this.#createVirtualHost(definition.name);
+      if (definition.metadata !== undefined) host.metadata = definition.metadata;
+      host.restore(definitions);
     }
     this.#users.restore(definitions);
+    this.#globalParameters.restore(definitions);
     if (definitions.length > 0) this.#log.info({ queues }, 'data directory restored');
+  }
+
+  /** What is there from the start is only made where nothing is yet. */
+  #seed(): void {
+    const { defaultUser, defaultPassword, defaultVirtualHost } = this.#options;
+    if (this.#virtualHosts.size === 0) this.administration.addVirtualHost(defaultVirtualHost);
+    if (this.#users.size > 0) return;
+    this.#users.add(defaultUser, defaultPassword, ['administrator']);
+    for (const name of this.#virtualHosts.keys()) this.#users.setPermissions(defaultUser, name, FULL_PERMISSIONS);
+  }
+
+  #importDefinitions(path: string): void {
+    for (const { file, text } of definitionsFiles(path)) {
+      try {
+        const { notInEffect } = this.administration.importDefinitions(text);
+        this.#log.info({ file }, 'definitions imported');
+        if (notInEffect.length > 0) this.#log.warn({ file, notInEffect }, 'definitions that are not in effect');
+      } catch (error) {
+        if (error instanceof BrokerError) throw new BrokerError(error.kind, `${file}: ${error.message}`);
+        throw error;
+      }
+    }
+  }
+
+  #createAdministration(): BrokerAdministration {
+    return new BrokerAdministration({
+      virtualHosts: this.#virtualHosts,
+      users: this.#users,
+      connections: this.#connections,
+      definitions: this.#storage.definitions,
+      globalParameters: this.#globalParameters,
+      defaultUser: this.#options.defaultUser,
+      announcedVersion: ANNOUNCED_VERSION,
+      createVirtualHost: (name) => this.#createVirtualHost(name),
+      forgetVirtualHost: (name) => this.#virtualHosts.delete(name),
+    });
   }
 
   #createVirtualHost(name: string): VirtualHost {
@@ -277,6 +291,7 @@ class RunningBroker implements Broker {
     const { defaultUser, defaultPassword } = this.#options;
     const anonymous = { name: defaultUser, password: Buffer.from(defaultPassword) };
     const throttle = new PublishThrottle(this.#turn);
+    const admission = new Admission((name) => this.#virtualHosts.get(name), this.#users, this.#connections);
     this.#storage.logs.pager.onCongestion = (congested) => throttle.set('paging', congested);
     return new AmqpServer({
       clock: this.#clock,
@@ -294,17 +309,8 @@ class RunningBroker implements Broker {
         clusterName: `jackalope@${hostname()}`,
         platform: `${programName()} on Node.js ${process.versions.node}`,
       }),
-      openVirtualHost: (name, user, owner) => this.#openVirtualHost(name, user, owner),
+      openVirtualHost: (name, user, owner) => admission.admit(name, user, owner),
     });
-  }
-
-  #openVirtualHost(name: string, user: User, owner: QueueOwner): VirtualHostAccess {
-    const host = this.#virtualHosts.get(name);
-    if (host === undefined) throw new BrokerError('not-allowed', `vhost ${name} not found`);
-    if (this.#users.permissions(user.name, name) === undefined) {
-      throw new BrokerError('not-allowed', `access to vhost '${name}' refused for user '${user.name}'`);
-    }
-    return new VirtualHostAccess(user, host, this.#users, owner);
   }
 
   #accepted(transport: SocketTransport): void {

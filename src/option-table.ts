@@ -21,6 +21,8 @@ export interface BrokerOptions {
   readonly amqpPort: number;
   /** Where durable definitions and persistent messages are kept. Undefined: everything in memory, no disk at all. */
   readonly dataDirectory: string | undefined;
+  /** A file of definitions, or a folder of them, to import at the start. It brings its own users and virtual hosts. */
+  readonly definitions: string | undefined;
   /** Publishers are blocked when the process takes more. */
   readonly memoryLimit: MemoryLimit;
   /** Publishers are blocked while the data directory's file system has less than this free. */
@@ -142,6 +144,15 @@ export const OPTIONS: Table = {
       if (text === 'true' || text === '1') return true;
       return text === 'false' || text === '0' ? false : undefined;
     },
+  },
+  definitions: {
+    name: 'definitions',
+    placeholder: 'FILE',
+    help: 'definitions of RabbitMQ (JSON) to import before anybody can connect; of a folder, every file',
+    fallback: undefined,
+    fallbackText: 'none',
+    expects: 'the path of a file or folder',
+    parse: (text) => (text === '' || text.includes('\0') ? undefined : text),
   },
   memoryLimit: {
     name: 'memory-limit',

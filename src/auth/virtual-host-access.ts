@@ -7,14 +7,16 @@ import type { RoutedMessage } from '../core/exchange/exchange-type.js';
 import { exchangeType } from '../core/exchange/registry.js';
 import { fieldTypeWord } from '../core/field-type-words.js';
 import { type FieldTable, type FieldValue, lookUp } from '../core/field-value.js';
+import { isReached } from '../core/limits.js';
 import type { RecordReader, RecordSource } from '../core/log/record.js';
 import { describeExchange, describeQueue, generatedName, stripLineBreaks } from '../core/names.js';
 import type { CommitId } from '../core/ports/message-store.js';
-import type { MessageTarget, PublishOutcome, Queue, QueueOptions, QueueOwner } from '../core/queue/queue.js';
+import type { MessageTarget, PublishOutcome, Queue, QueueOptions } from '../core/queue/queue.js';
 import { isReplyName, type ReplyQueue } from '../core/reply-queues.js';
 import type { RouteWalk } from '../core/router.js';
 import type { DestinationName, VirtualHost } from '../core/virtual-host.js';
 import { BrokerError } from '../errors.js';
+import { type ClientConnection, OpenConnections } from './open-connections.js';
 import type { Access, Permissions } from './permissions.js';
 import type { User, UserStore } from './user-store.js';
 
@@ -23,13 +25,21 @@ export class VirtualHostAccess {
   readonly #host: VirtualHost;
   readonly #users: UserStore;
   /** Identity that exclusive queues belong to: the connection. */
-  readonly #owner: QueueOwner;
+  readonly #owner: ClientConnection;
+  readonly #connections: OpenConnections;
 
-  constructor(user: User, host: VirtualHost, users: UserStore, owner: QueueOwner) {
+  constructor(
+    user: User,
+    host: VirtualHost,
+    users: UserStore,
+    owner: ClientConnection,
+    connections = new OpenConnections(),
+  ) {
     this.user = user;
     this.#host = host;
     this.#users = users;
     this.#owner = owner;
+    this.#connections = connections;
   }
 
   get virtualHostName(): string {
@@ -106,9 +116,20 @@ export class VirtualHostAccess {
     return this.queue(name);
   }
 
-  /** Deletes the exclusive queues of this connection. */
+  /** Deletes the exclusive queues of this connection, which ends and counts to no limit any more. */
   releaseExclusiveQueues(): void {
+    this.#connections.remove(this.#owner);
     this.#host.releaseOwner(this.#owner);
+  }
+
+  /** Throws BrokerError('not-allowed') when the user may have no more channels, over all connections. */
+  assertMayOpenChannel(): void {
+    const { name } = this.user;
+    const limit = this.#users.find(name)?.limits.maxChannels;
+    // It is counted only for users who have a limit.
+    if (limit === undefined || !isReached(limit, this.#connections.channelsOf(name))) return;
+    const reached = `has reached the maximum allowed user limit of ${limit}`;
+    throw new BrokerError('not-allowed', `number of channels opened for user '${name}' ${reached}`);
   }
 
   // --- bindings

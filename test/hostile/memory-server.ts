@@ -4,6 +4,7 @@
 import { FrameType } from '../../protocol/amqp/constants.gen.js';
 import { decodeProperties, encodeProperties } from '../../protocol/amqp/properties.js';
 import { Authenticator } from '../../src/auth/authenticator.js';
+import type { ClientConnection } from '../../src/auth/open-connections.js';
 import { FULL_PERMISSIONS } from '../../src/auth/permissions.js';
 import { UserStore } from '../../src/auth/user-store.js';
 import { VirtualHostAccess } from '../../src/auth/virtual-host-access.js';
@@ -11,7 +12,6 @@ import { Deadlines } from '../../src/core/deadlines.js';
 import { Pager } from '../../src/core/log/pager.js';
 import { SegmentPool } from '../../src/core/log/segment-pool.js';
 import { SharedBodies } from '../../src/core/log/shared-bodies.js';
-import type { QueueOwner } from '../../src/core/queue/queue.js';
 import { Turn } from '../../src/core/turn.js';
 import { VirtualHost } from '../../src/core/virtual-host.js';
 import { createLogger } from '../../src/logger.js';
@@ -29,7 +29,7 @@ import { MemoryTransport } from '../support/memory-transport.js';
 import { FrameCutter, methodFrame, readMethod, type Sendable } from '../support/wire-frames.js';
 import { type LoginOptions, login } from './raw-peer.js';
 
-type OpenAccess = (owner: QueueOwner) => VirtualHostAccess;
+type OpenAccess = (owner: ClientConnection) => VirtualHostAccess;
 
 export class MemoryServer {
   readonly clock = new FakeClock();
@@ -100,7 +100,7 @@ export class MemoryServer {
     return this.lines.filter(({ level }) => level === 'error');
   }
 
-  #access(owner: QueueOwner): VirtualHostAccess {
+  #access(owner: ClientConnection): VirtualHostAccess {
     const user = this.#users.find('guest');
     if (user === undefined) throw new Error('no guest');
     return new VirtualHostAccess(user, this.#host, this.#users, owner);

@@ -17,6 +17,7 @@ const DEFAULTS: BrokerOptions = {
   hosts: undefined,
   amqpPort: 5672,
   dataDirectory: './data',
+  definitions: undefined,
   memoryLimit: '40%',
   diskFreeLimitBytes: 50_000_000,
   logLevel: 'info',
@@ -322,7 +323,7 @@ describe('the options of a program', () => {
     );
     expect(errorOf(() => brokerOptions({ port: 1.5 }))).toMatch(/^option port '1.5' is not valid/);
     expect(errorOf(() => brokerOptions({ amqpPort: 1 } as StartOptions))).toMatch(
-      /^unknown option 'amqpPort'; valid options are host, port, dataDirectory, memoryLimit,/,
+      /^unknown option 'amqpPort'; valid options are host, port, dataDirectory, definitions,/,
     );
   });
 });

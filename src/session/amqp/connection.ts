@@ -102,6 +102,10 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     return access;
   }
 
+  get channelCount(): number {
+    return this.#channels.size;
+  }
+
   get capabilities(): Capabilities {
     return this.#handshake.capabilities;
   }
@@ -363,6 +367,12 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     if (channelMax !== 0 && this.#channels.size >= channelMax) {
       const text = `number of channels opened (${this.#channels.size}) has reached the negotiated channel_max (${channelMax})`;
       this.#failed(new BrokerError('not-allowed', text), 0);
+      return;
+    }
+    try {
+      this.access.assertMayOpenChannel();
+    } catch (error) {
+      this.#failed(error, 0);
       return;
     }
     this.#channels.add(new Channel(number, this));

@@ -2,11 +2,11 @@
  * What every AMQP connection of a broker shares; `broker.ts` puts it together.
  */
 import type { Authenticator } from '../../auth/authenticator.js';
+import type { ClientConnection } from '../../auth/open-connections.js';
 import type { User } from '../../auth/user-store.js';
 import type { VirtualHostAccess } from '../../auth/virtual-host-access.js';
 import type { Clock } from '../../clock.js';
 import type { FieldTable } from '../../core/field-value.js';
-import type { QueueOwner } from '../../core/queue/queue.js';
 import type { Turn } from '../../core/turn.js';
 import type { Logger } from '../../logger.js';
 import type { HeartbeatMonitor } from '../../net/heartbeat.js';
@@ -38,6 +38,6 @@ export interface AmqpEnvironment {
   readonly throttle: PublishThrottle;
   /** Sent in connection.start. */
   readonly serverProperties: FieldTable;
-  /** Throws BrokerError('not-allowed') for an unknown virtual host and for a user without permissions there. */
-  openVirtualHost(name: string, user: User, owner: QueueOwner): VirtualHostAccess;
+  /** Throws BrokerError('not-allowed') for an unknown virtual host, at a limit, and for a user without permissions. */
+  openVirtualHost(name: string, user: User, owner: ClientConnection): VirtualHostAccess;
 }

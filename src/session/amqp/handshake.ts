@@ -15,10 +15,10 @@ import {
 } from '../../../protocol/amqp/methods.gen.js';
 import { ByteReader } from '../../../protocol/byte-reader.js';
 import type { LoginResult } from '../../auth/authenticator.js';
+import type { ClientConnection } from '../../auth/open-connections.js';
 import type { User } from '../../auth/user-store.js';
 import type { VirtualHostAccess } from '../../auth/virtual-host-access.js';
 import { EMPTY_TABLE, type FieldTable, lookUp } from '../../core/field-value.js';
-import type { QueueOwner } from '../../core/queue/queue.js';
 import { BrokerError } from '../../errors.js';
 import type { AmqpEnvironment } from './environment.js';
 import type { FrameOutput } from './frame-output.js';
@@ -74,7 +74,7 @@ export class Handshake {
   }
 
   /** A method on channel 0. `owner` is the connection, which exclusive queues will belong to. */
-  accept(id: number, reader: ByteReader, owner: QueueOwner): void {
+  accept(id: number, reader: ByteReader, owner: ClientConnection): void {
     if (this.stage === 'start-ok' && id === MethodId.ConnectionStartOk) this.#startOk(reader);
     else if (this.stage === 'tune-ok' && id === MethodId.ConnectionTuneOk) this.#tuneOk(reader);
     else if (this.stage === 'open' && id === MethodId.ConnectionOpen) this.#open(reader, owner);
@@ -150,7 +150,7 @@ export class Handshake {
     this.stage = 'open';
   }
 
-  #open(reader: ByteReader, owner: QueueOwner): void {
+  #open(reader: ByteReader, owner: ClientConnection): void {
     const { virtualHost } = decodeConnectionOpen(reader);
     if (this.user === undefined) throw new Error('connection.open without a user');
     this.access = this.#environment.openVirtualHost(virtualHost, this.user, owner);
