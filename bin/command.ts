@@ -89,13 +89,13 @@ async function runBackup(directory: string, target: string): Promise<void> {
 function announce(broker: Broker, options: BrokerOptions, log: Logger, out: LogDestination): void {
   const url = new URL(broker.amqpUrl);
   // Only the password that everybody knows may stand on a screen and in a log.
-  if (options.defaultPassword !== WELL_KNOWN_PASSWORD) url.password = '***';
+  if (options.defaultPassword !== WELL_KNOWN_PASSWORD && url.username !== '') url.password = '***';
   if (options.logFormat === 'json') {
     log.info({ version: packageVersion(), url: url.href, ...storeFields(options) }, 'Jackalope');
   } else if (options.logLevel !== 'silent') {
     out.write(banner(url.href, options));
   }
-  if (isOpenToAnybody(options)) {
+  if (isOpenToAnybody(options) && url.username !== '') {
     log.warn({ user: options.defaultUser }, 'other machines can log in with the well-known password');
   }
   log.info('Server startup complete');

@@ -43,7 +43,7 @@ const LOOPBACK_HOSTS = ['127.0.0.1', '::1'];
 
 /** A running broker. */
 export interface Broker extends Administration {
-  /** `amqp://user:password@host:port`, ready to paste into a client. */
+  /** `amqp://user:password@host:port` of the default user, ready to paste into a client; without it, no user. */
   readonly amqpUrl: string;
   readonly amqpPort: number;
   /** Connections open now. */
@@ -146,10 +146,12 @@ class RunningBroker implements Omit<Broker, keyof Administration> {
     const { hosts, defaultUser, defaultPassword, defaultVirtualHost } = this.#options;
     const first = hosts?.[0] ?? '127.0.0.1';
     const host = first === '0.0.0.0' || first === '::' ? '127.0.0.1' : first.includes(':') ? `[${first}]` : first;
-    const credentials = `${encodeURIComponent(defaultUser)}:${encodeURIComponent(defaultPassword)}`;
+    // Definitions bring other users, of whose passwords only hashes are known.
+    const known = this.#users.find(defaultUser) !== undefined;
+    const credentials = known ? `${encodeURIComponent(defaultUser)}:${encodeURIComponent(defaultPassword)}@` : '';
     // A URL that ends in '/' names the virtual host '' to librabbitmq, bunny and the Java client.
     const path = defaultVirtualHost === '/' ? '' : `/${encodeURIComponent(defaultVirtualHost)}`;
-    return `amqp://${credentials}@${host}:${this.amqpPort}${path}`;
+    return `amqp://${credentials}${host}:${this.amqpPort}${path}`;
   }
 
   get connectionCount(): number {

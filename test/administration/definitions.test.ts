@@ -31,7 +31,8 @@ test('a broker with definitions has what they say, and no default user or virtua
   const broker = await start({ definitions: file(DEFINITIONS) });
   expect(broker.listUsers().map(({ name }) => name)).toEqual(['app']);
   expect(broker.listVirtualHosts().map(({ name }) => name)).toEqual(['main']);
-  const connection = await connect(`${broker.amqpUrl.replace('guest:guest', 'app:secret')}/main`);
+  expect(broker.amqpUrl).toBe(`amqp://127.0.0.1:${broker.amqpPort}`);
+  const connection = await connect(`${broker.amqpUrl.replace('amqp://', 'amqp://app:secret@')}/main`);
   const channel = await connection.createConfirmChannel();
   for (const body of ['a', 'b']) channel.sendToQueue('jobs', Buffer.from(body));
   await channel.waitForConfirms();
@@ -43,7 +44,7 @@ test('definitions are imported again at every start, and leave messages alone', 
   const dataDirectory = temporaryDirectory();
   const definitions = file(DEFINITIONS);
   let broker = await start({ dataDirectory, definitions });
-  const url = (): string => `${broker.amqpUrl.replace('guest:guest', 'app:secret')}/main`;
+  const url = (): string => `${broker.amqpUrl.replace('amqp://', 'amqp://app:secret@')}/main`;
   let connection = await connect(url());
   const channel = await connection.createConfirmChannel();
   channel.sendToQueue('jobs', Buffer.from('kept'), { persistent: true });
