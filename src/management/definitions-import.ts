@@ -6,14 +6,14 @@ import { Permissions } from '../auth/permissions.js';
 import type { UserRecord, UserStore } from '../auth/user-store.js';
 import { exchangeType } from '../core/exchange/registry.js';
 import { isJsonObject, type JsonObject } from '../core/json-value.js';
-import { describeExchange, describeQueue, isReserved } from '../core/names.js';
+import { describeQueue, isReserved } from '../core/names.js';
 import { assertParameter } from '../core/parameters.js';
 import { checkedPolicy, type GivenPolicy } from '../core/policy/policy.js';
 import type { VirtualHostMetadata } from '../core/ports/definition-store.js';
 import { queueTypeOf, validateQueueArguments, validateQueueProperties } from '../core/queue/arguments.js';
 import { defaultTypeFrom, withDefaultType } from '../core/queue/default-type.js';
 import { queueType } from '../core/queue/registry.js';
-import type { VirtualHost } from '../core/virtual-host.js';
+import type { DestinationName, VirtualHost } from '../core/virtual-host.js';
 import { documentOf, type Entry, entriesIn, type Section } from './definitions-entry.js';
 import { userFrom } from './definitions-users.js';
 import { VirtualHostPlan } from './virtual-host-plan.js';
@@ -178,10 +178,8 @@ class ImportPlan {
   #queue(entry: Entry): void {
     const plan = this.#host(entry);
     const name = entry.shortText('name');
-    if (isReserved(name)) {
-      plan.skippedQueues.add(name);
-      this.#remark(entry, 'its name is reserved');
-    } else if (!plan.hasQueue(name)) this.#newQueue(entry, plan, name);
+    if (isReserved(name)) this.#remark(entry, 'its name is reserved');
+    else if (!plan.hasQueue(name)) this.#newQueue(entry, plan, name);
   }
 
   #newQueue(entry: Entry, plan: VirtualHostPlan, name: string): void {
@@ -206,16 +204,16 @@ class ImportPlan {
     if (kind !== 'queue' && kind !== 'exchange') throw entry.refusal(`unknown destination type '${kind}'`);
     // Every queue has its binding to the default exchange.
     if (source === '') return;
-    const type = plan.exchangeType(source);
-    if (type === undefined) throw entry.refusal(`no ${describeExchange(source, plan.name)}`);
-    if (kind === 'queue' && plan.skippedQueues.has(name)) {
-      this.#remark(entry, 'its queue was left out');
-      return;
-    }
-    plan.assertDestination(kind, name);
+    // RabbitMQ exports bindings of exclusive queues and of internal exchanges, and not these themselves.
+    const missing = plan.missingEnd(source, kind, name);
+    if (missing === undefined) this.#newBinding(entry, plan, source, { kind, name });
+    else this.#remark(entry, missing);
+  }
+
+  #newBinding(entry: Entry, plan: VirtualHostPlan, source: string, to: DestinationName): void {
     const [routingKey, args] = [entry.shortText('routing_key', ''), entry.arguments()];
-    type.validateBinding?.(routingKey, args);
-    this.#then(entry, () => this.#made(plan.name).bind(source, { kind, name }, routingKey, args, NOBODY));
+    plan.exchangeType(source)?.validateBinding?.(routingKey, args);
+    this.#then(entry, () => this.#made(plan.name).bind(source, to, routingKey, args, NOBODY));
   }
 
   #knownUser(entry: Entry): string {

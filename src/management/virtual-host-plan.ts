@@ -15,8 +15,6 @@ export class VirtualHostPlan {
   /** New ones. */
   readonly exchanges = new Map<string, ExchangeType>();
   readonly queues = new Set<string>();
-  /** In the file, and not taken. */
-  readonly skippedQueues = new Set<string>();
   readonly #host: VirtualHost | undefined;
   #maxQueues: number | undefined;
 
@@ -38,12 +36,16 @@ export class VirtualHostPlan {
     return this.queues.has(name) || this.#host?.findQueue(name) !== undefined;
   }
 
-  /** Throws BrokerError('not-found'). */
-  assertDestination(kind: 'queue' | 'exchange', name: string): void {
-    const known = kind === 'queue' ? this.hasQueue(name) : this.exchangeType(name) !== undefined;
-    if (known) return;
-    const described = kind === 'queue' ? describeQueue(name, this.name) : describeExchange(name, this.name);
-    throw new BrokerError('not-found', `no ${described}`);
+  /** Which end of a binding will not be there for all; undefined when both will. */
+  missingEnd(source: string, kind: 'queue' | 'exchange', destination: string): string | undefined {
+    if (this.exchangeType(source) === undefined) return `no ${describeExchange(source, this.name)}`;
+    if (kind === 'exchange') {
+      const known = this.exchangeType(destination) !== undefined;
+      return known ? undefined : `no ${describeExchange(destination, this.name)}`;
+    }
+    if (!this.hasQueue(destination)) return `no ${describeQueue(destination, this.name)}`;
+    const owner = this.#host?.findQueue(destination)?.options.owner;
+    return owner === undefined ? undefined : `${describeQueue(destination, this.name)} is exclusive`;
   }
 
   noteParameter(component: string, value: JsonValue): void {

@@ -69,7 +69,18 @@ export function policyFromJson(name: string, value: JsonValue): GivenPolicy {
   if (unknown.length > 0) refusals.unshift(`Unrecognised terms ${printPairs(unknown)} in ${name}`);
   if (refusals.length > 0) throw validationFailed(refusals);
   const { pattern, definition, priority, 'apply-to': applyTo } = value;
-  return { name, pattern, definition, priority, applyTo };
+  return { name, pattern, definition: fromPairs(definition), priority, applyTo };
+}
+
+/** RabbitMQ 3 exports the definitions of operator policies as lists of pairs. */
+function fromPairs(definition: JsonValue | undefined): JsonValue | undefined {
+  if (!Array.isArray(definition)) return definition;
+  const pairs: [string, JsonValue][] = [];
+  for (const pair of definition) {
+    if (!Array.isArray(pair) || pair.length !== 2 || typeof pair[0] !== 'string') return definition;
+    pairs.push([pair[0], pair[1]]);
+  }
+  return Object.fromEntries(pairs);
 }
 
 export function policyToJson({ pattern, definition, priority, applyTo }: Policy): JsonObject {
