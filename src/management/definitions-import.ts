@@ -171,6 +171,7 @@ class ImportPlan {
       internal: entry.flag('internal', false),
       arguments: entry.arguments(),
     };
+    type.validateDeclaration?.(options.arguments);
     plan.exchanges.set(name, type);
     this.#then(entry, () => this.#made(plan.name).declareExchange(name, typeName, options));
   }
@@ -193,7 +194,7 @@ class ImportPlan {
     const type = queueType(queueTypeOf(options.arguments, name, plan.name));
     validateQueueArguments(options.arguments, name, plan.name, type.name);
     validateQueueProperties(type, options, describeQueue(name, plan.name));
-    plan.queues.add(name);
+    plan.queues.set(name, type.name);
     this.#then(entry, () => this.#made(plan.name).declareQueue(name, given, NOBODY));
   }
 
@@ -212,7 +213,7 @@ class ImportPlan {
 
   #newBinding(entry: Entry, plan: VirtualHostPlan, source: string, to: DestinationName): void {
     const [routingKey, args] = [entry.shortText('routing_key', ''), entry.arguments()];
-    plan.exchangeType(source)?.validateBinding?.(routingKey, args);
+    plan.exchangeType(source)?.validateBinding?.(routingKey, args, plan.destination(to.kind, to.name));
     this.#then(entry, () => this.#made(plan.name).bind(source, to, routingKey, args, NOBODY));
   }
 

@@ -1,11 +1,12 @@
 /**
  * A virtual host as it will be after an import: what is there, and what the file brings.
  */
-import type { ExchangeType } from '../core/exchange/exchange-type.js';
+import type { ExchangeType, KnownDestination } from '../core/exchange/exchange-type.js';
 import { exchangeType } from '../core/exchange/registry.js';
 import type { JsonValue } from '../core/json-value.js';
 import { isReached, limitsFromJson, VIRTUAL_HOST_LIMITS } from '../core/limits.js';
 import { describeExchange, describeQueue } from '../core/names.js';
+import type { QueueTypeName } from '../core/queue/queue-type.js';
 import { PREDECLARED, type VirtualHost } from '../core/virtual-host.js';
 import { BrokerError } from '../errors.js';
 
@@ -14,7 +15,7 @@ export class VirtualHostPlan {
   defaultQueueType: string | undefined;
   /** New ones. */
   readonly exchanges = new Map<string, ExchangeType>();
-  readonly queues = new Set<string>();
+  readonly queues = new Map<string, QueueTypeName>();
   readonly #host: VirtualHost | undefined;
   #maxQueues: number | undefined;
 
@@ -46,6 +47,12 @@ export class VirtualHostPlan {
     if (!this.hasQueue(destination)) return `no ${describeQueue(destination, this.name)}`;
     const owner = this.#host?.findQueue(destination)?.options.owner;
     return owner === undefined ? undefined : `${describeQueue(destination, this.name)} is exclusive`;
+  }
+
+  /** Of a binding without a missing end. */
+  destination(kind: 'queue' | 'exchange', name: string): KnownDestination {
+    const type = this.queues.get(name) ?? this.#host?.findQueue(name)?.type ?? 'classic';
+    return kind === 'queue' ? { kind, queue: { name, type } } : { kind };
   }
 
   noteParameter(component: string, value: JsonValue): void {

@@ -2,13 +2,13 @@
  * What an exchange type provides, and what its exchanges get from the virtual host. A new type is one file and one line
  * in `EXCHANGE_TYPES` (`registry.ts`).
  */
-import type { Binding, BindingDestination } from '../binding.js';
+import type { Binding } from '../binding.js';
 import type { Deadlines } from '../deadlines.js';
 import type { FieldTable } from '../field-value.js';
 import type { LogEnvironment } from '../log/log-environment.js';
 import type { RecordSource } from '../log/record.js';
 import type { PropertiesCodec } from '../ports/properties-codec.js';
-import type { MessageTarget, PublishOutcome } from '../queue/queue.js';
+import type { MessageTarget, PublishOutcome, Queue } from '../queue/queue.js';
 import type { RouteWalk } from '../router.js';
 import type { Turn } from '../turn.js';
 import type { Exchange } from './exchange.js';
@@ -73,6 +73,11 @@ export interface ExchangePlace {
 /** 0 to 1, without 1. */
 export type RandomSource = () => number;
 
+/** What a type may know of the destination of a binding, which may be yet to come. */
+export type KnownDestination =
+  | { readonly kind: 'queue'; readonly queue: Pick<Queue, 'name' | 'type'> }
+  | { readonly kind: 'exchange' };
+
 export interface ExchangeType {
   readonly name: string;
   /** True when a message is routed again for each further key (CC, BCC); else it is routed once, whatever its keys. */
@@ -82,6 +87,6 @@ export interface ExchangeType {
   /** Throws BrokerError('precondition-failed') for arguments of a new exchange that this type refuses. */
   validateDeclaration?(args: FieldTable): void;
   /** Throws BrokerError('precondition-failed') for arguments, a key or a destination that this type refuses. */
-  validateBinding?(routingKey: string, args: FieldTable, destination: BindingDestination): void;
+  validateBinding?(routingKey: string, args: FieldTable, destination: KnownDestination): void;
   createRouter(args: FieldTable, place: ExchangePlace): Router;
 }

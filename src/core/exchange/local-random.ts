@@ -3,8 +3,7 @@
  * for request and reply, it takes classic queues only, and no binding key.
  */
 import { BrokerError } from '../../errors.js';
-import type { BindingDestination } from '../binding.js';
-import type { ExchangeType } from './exchange-type.js';
+import type { ExchangeType, KnownDestination } from './exchange-type.js';
 import { RandomRouter } from './random.js';
 
 export const LOCAL_RANDOM: ExchangeType = {
@@ -22,7 +21,7 @@ function describeKey(routingKey: string): string {
 }
 
 /** RabbitMQ looks for a queue of that name, whatever the destination is. */
-function describeInvalidDestination(destination: BindingDestination): string | undefined {
+function describeInvalidDestination(destination: KnownDestination): string | undefined {
   if (destination.kind === 'exchange') return 'Destination not found';
   const { type } = destination.queue;
   return type === 'classic' ? undefined : `Queue type rabbit_${type}_queue not valid for this exchange type`;

@@ -30,7 +30,7 @@ function testBroker(): TestBroker {
     defaultUser: 'guest',
     announcedVersion: '4.2.0',
     createVirtualHost: (name) => {
-      const { host } = coreEnvironment(undefined, definitions, undefined, name);
+      const { host } = coreEnvironment(undefined, definitions, undefined, undefined, name);
       virtualHosts.set(name, host);
       return host;
     },
@@ -234,6 +234,21 @@ describe('definitions that are refused', () => {
     ],
     ['a flag that is none', queue({ durable: 'yes' }), /"durable" must be true or false$/],
     ['an exchange type', one('exchanges', { vhost: 'v', name: 'x', type: 'y' }), /unknown exchange type 'y'$/],
+    [
+      'arguments that a type of exchange refuses',
+      one('exchanges', { vhost: 'v', name: 'x', type: 'x-consistent-hash', arguments: { 'hash-property': 'y' } }),
+      /^exchanges\[0\] 'x' in vhost 'v': /,
+    ],
+    [
+      'a binding that a type of exchange refuses',
+      {
+        vhosts: [{ name: 'v' }],
+        exchanges: [{ vhost: 'v', name: 'x', type: 'x-local-random' }],
+        queues: [{ vhost: 'v', name: 'q', arguments: { 'x-queue-type': 'quorum' } }],
+        bindings: [{ vhost: 'v', source: 'x', destination: 'q' }],
+      },
+      "bindings[0] 'x' to 'q' in vhost 'v': Queue type rabbit_quorum_queue not valid for this exchange type",
+    ],
     ['a policy', one('policies', { vhost: 'v', name: 'p', pattern: '.*', definition: {} }), /no policy provided\n$/],
     [
       'a parameter',
