@@ -7,7 +7,7 @@ import { FULL_PERMISSIONS, type PermissionPatterns } from '../auth/permissions.j
 import type { UserStore } from '../auth/user-store.js';
 import type { GlobalParameter, GlobalParameters } from '../core/global-parameters.js';
 import type { JsonObject, JsonValue } from '../core/json-value.js';
-import type { VirtualHostLimits } from '../core/limits.js';
+import { limitRefusals, limitsToJson, USER_LIMITS, type VirtualHostLimits } from '../core/limits.js';
 import type { Parameter } from '../core/parameters.js';
 import type { GivenPolicy, Policy, PolicyKind } from '../core/policy/policy.js';
 import type { DefinitionStore, UserLimits, VirtualHostMetadata } from '../core/ports/definition-store.js';
@@ -200,6 +200,8 @@ export class BrokerAdministration implements Administration {
   }
 
   setUserLimits(name: string, limits: UserLimits): void {
+    const refusals = limitRefusals(USER_LIMITS, 'user-limits', limitsToJson(limits));
+    if (refusals.length > 0) throw new BrokerError('precondition-failed', refusals.join('\n'));
     this.#parts.users.setLimits(name, limits);
   }
 

@@ -154,6 +154,9 @@ test('limits refuse with what RabbitMQ says', async () => {
       "NOT_ALLOWED - number of channels opened for user 'guest' has reached the maximum allowed user limit of 2",
     ),
   );
+  expect(() => broker.setUserLimits('guest', { maxChannels: 1.5 })).toThrow(
+    'max-channels should be a number, actually was 1.5',
+  );
   broker.setUserLimits('guest', {});
   await client(broker, '/small');
   broker.setVirtualHostLimits('small', {});
@@ -170,7 +173,10 @@ test('a virtual host that is deleted takes its connections and all that is in it
   channel.sendToQueue('q', Buffer.from('m'), { persistent: true });
   await count(channel, 'q', 1);
   broker.setPolicy({ virtualHost: 'doomed', name: 'p', pattern: '', definition: { 'max-length': 5 } });
+  broker.addUser('mary', 'secret');
+  broker.setPermissions('mary', 'doomed', { configure: '', write: '', read: '' });
   broker.deleteVirtualHost('doomed');
+  expect(broker.exportDefinitions()['permissions']).toEqual([expect.objectContaining({ user: 'guest', vhost: '/' })]);
   await eventually(() => expect(errors.join()).toContain("CONNECTION_FORCED - vhost 'doomed' is deleted"));
   await expectRefused(broker, 'doomed', 'NOT_ALLOWED - vhost doomed not found');
   await bystander.channel.assertQueue('fine');

@@ -5,8 +5,9 @@ import type { Exchange } from '../../../../src/core/exchange/exchange.js';
 import type { JsonObject } from '../../../../src/core/json-value.js';
 import { RecordReader } from '../../../../src/core/log/record.js';
 import type { GivenPolicy, PolicyKind } from '../../../../src/core/policy/policy.js';
-import { withOperatorPolicy } from '../../../../src/core/queue/policy-merge.js';
+import { policyArguments, withOperatorPolicy } from '../../../../src/core/queue/policy-merge.js';
 import { PublishOutcome, type Queue } from '../../../../src/core/queue/queue.js';
+import type { QueueTypeName } from '../../../../src/core/queue/queue-type.js';
 import { settingsOf } from '../../../../src/core/queue/settings.js';
 import { MemoryMessageStore } from '../../../../src/store/memory-store.js';
 import { type CoreEnvironment, coreEnvironment } from '../../../support/core-environment.js';
@@ -222,5 +223,28 @@ describe('an operator policy over a policy', () => {
     ['adds to it', { 'max-length': 1 }, { expires: 5 }, { 'max-length': 1, expires: 5 }],
   ])('%s', (_, policy, operator, merged) => {
     expect(withOperatorPolicy(policy, operator)).toEqual(merged);
+  });
+});
+
+describe('a policy over arguments', () => {
+  const merged = (definition: JsonObject, args: Record<string, string | number>, type: QueueTypeName) =>
+    settingsOf(table(args), policyArguments(definition, table(args), type));
+
+  it('wins where the type says so', () => {
+    const args = { 'x-max-length-bytes': 100, 'x-max-age': '1D', 'x-overflow': 'drop-head' };
+    const policy = { 'max-length-bytes': 200, 'max-age': '2D', overflow: 'reject-publish' };
+    expect(merged(policy, args, 'stream')).toMatchObject({ maxLengthBytes: 200, maxAgeMs: 2 * 86_400_000 });
+    expect(merged(policy, args, 'quorum')).toMatchObject({ maxLengthBytes: 100, overflow: 'reject-publish' });
+    expect(merged(policy, args, 'classic')).toMatchObject({ maxLengthBytes: 100, overflow: 'drop-head' });
+  });
+
+  it('takes a delivery limit over none', () => {
+    const limit = (policy: number, argument: number) =>
+      merged({ 'delivery-limit': policy }, { 'x-delivery-limit': argument }, 'quorum').deliveryLimit;
+    expect([limit(5, 3), limit(-1, 3), limit(5, -1), limit(-1, -2)]).toEqual([3, 3, 5, -1]);
+  });
+
+  it('wins over an argument that is no number', () => {
+    expect(merged({ 'delivery-limit': 5 }, { 'x-delivery-limit': 'many' }, 'quorum').deliveryLimit).toBe(5);
   });
 });
