@@ -2,7 +2,7 @@
  * What an exchange type provides, and what its exchanges get from the virtual host. A new type is one file and one line
  * in `EXCHANGE_TYPES` (`registry.ts`).
  */
-import type { Binding } from '../binding.js';
+import type { Binding, BindingDestination } from '../binding.js';
 import type { Deadlines } from '../deadlines.js';
 import type { FieldTable } from '../field-value.js';
 import type { LogEnvironment } from '../log/log-environment.js';
