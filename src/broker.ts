@@ -38,6 +38,7 @@ import { programName } from './version.js';
 
 /** The RabbitMQ release whose behaviour clients may expect; some of them parse it. */
 const ANNOUNCED_VERSION = '4.2.0';
+const NODE_NAME = `jackalope@${hostname()}`;
 const ADDRESS_MISSING = ['EADDRNOTAVAIL', 'EAFNOSUPPORT'];
 const LOOPBACK_HOSTS = ['127.0.0.1', '::1'];
 
@@ -275,6 +276,7 @@ class RunningBroker implements Omit<Broker, keyof Administration> {
       definitions: this.#storage.definitions,
       deadlines: this.#deadlines,
       properties: PROPERTIES,
+      nodeName: NODE_NAME,
       random: Math.random,
       nextLogIds: (count) => this.#nextLogIds(count),
     });
@@ -308,7 +310,7 @@ class RunningBroker implements Omit<Broker, keyof Administration> {
       durability: new Durability(this.#storage.logs.store, this.#turn, throttle),
       serverProperties: serverProperties({
         version: ANNOUNCED_VERSION,
-        clusterName: `jackalope@${hostname()}`,
+        clusterName: NODE_NAME,
         platform: `${programName()} on Node.js ${process.versions.node}`,
       }),
       openVirtualHost: (name, user, owner) => admission.admit(name, user, owner),

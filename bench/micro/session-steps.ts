@@ -111,6 +111,7 @@ function discardingTransport(): Transport {
   const chunks = new ChunkPool();
   return {
     remoteAddress: '127.0.0.1',
+    localAddress: '127.0.0.1',
     remotePort: 1,
     localPort: 1,
     bytesRead: 0,

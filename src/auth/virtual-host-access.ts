@@ -14,6 +14,7 @@ import type { CommitId } from '../core/ports/message-store.js';
 import type { MessageTarget, PublishOutcome, Queue, QueueOptions } from '../core/queue/queue.js';
 import { isReplyName, type ReplyQueue } from '../core/reply-queues.js';
 import type { RouteWalk } from '../core/router.js';
+import type { Origin } from '../core/tracer.js';
 import type { DestinationName, VirtualHost } from '../core/virtual-host.js';
 import { BrokerError } from '../errors.js';
 import { type ClientConnection, OpenConnections } from './open-connections.js';
@@ -163,6 +164,11 @@ export class VirtualHostAccess {
 
   deliver(targets: readonly MessageTarget[], source: RecordSource, outcome: PublishOutcome): void {
     this.#host.deliver(targets, source, outcome);
+  }
+
+  /** Of basic.get: consumers' deliveries are traced by their queue. */
+  traceDelivery(queue: Queue, record: RecordReader, origin: Origin): void {
+    this.#host.tracer?.delivered(queue.name, record, origin);
   }
 
   // --- direct reply-to, which needs no permission

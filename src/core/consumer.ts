@@ -3,6 +3,7 @@
  */
 import type { RecordReader } from './log/record.js';
 import type { Queue } from './queue/queue.js';
+import type { Origin } from './tracer.js';
 
 export interface Consumer {
   readonly tag: string;
@@ -11,6 +12,7 @@ export interface Consumer {
   readonly exclusive: boolean;
   /** Higher is served first (x-priority). */
   readonly priority: number;
+  readonly origin?: Origin;
   /** False while prefetch or socket back-pressure forbid another delivery. */
   hasCredit(): boolean;
   /** `record` is valid during the call. */

@@ -14,7 +14,7 @@ import type { Properties, PropertiesCodec } from './ports/properties-codec.js';
 import { type MessageTarget, PublishOutcome } from './queue/queue.js';
 import type { QueueSettings } from './queue/settings.js';
 import type { RouteWalk } from './router.js';
-import { routingProperty, shortstrs, visibleKeys } from './routing-parts.js';
+import { routeOf, routingProperty, shortstrs, visibleKeys } from './routing-parts.js';
 
 /** Bytes of a routing key on the wire. An argument may be longer, but no binding has such a key. */
 const LONGEST_KEY = 255;
@@ -166,9 +166,4 @@ export class DeadLetters {
     source.priority = record.priority;
     source.deadLettered = true;
   }
-}
-
-function routeOf(exchange: string, routingKey: string): Uint8Array {
-  const [name, key] = [Buffer.from(exchange), Buffer.from(routingKey)];
-  return Buffer.concat([Buffer.of(name.length), name, Buffer.of(key.length), key]);
 }

@@ -24,6 +24,12 @@ export function shortstrs(bytes: Uint8Array, start: number, end: number): string
   return texts;
 }
 
+/** Exchange and routing key as a record has them. */
+export function routeOf(exchange: string, routingKey: string): Uint8Array {
+  const [name, key] = [Buffer.from(exchange), Buffer.from(routingKey)];
+  return Buffer.concat([Buffer.of(name.length), name, Buffer.of(key.length), key]);
+}
+
 export function routingProperty(properties: Properties, name: RoutingProperty): string | undefined {
   switch (name) {
     case 'correlation_id':

@@ -43,6 +43,7 @@ import type { QueueHost, QueueType } from './queue/queue-type.js';
 import { queueType } from './queue/registry.js';
 import { isReplyName, ReplyQueues } from './reply-queues.js';
 import { RouteWalk } from './router.js';
+import { TRACE_EXCHANGE, Tracer } from './tracer.js';
 import type { Turn } from './turn.js';
 
 const DURABLE: ExchangeOptions = { durable: true, autoDelete: false, internal: false, arguments: EMPTY_TABLE };
@@ -55,7 +56,7 @@ export const PREDECLARED: readonly (readonly [name: string, type: string, option
   ['amq.topic', 'topic', DURABLE],
   ['amq.headers', 'headers', DURABLE],
   ['amq.match', 'headers', DURABLE],
-  ['amq.rabbitmq.trace', 'topic', { ...DURABLE, internal: true }],
+  [TRACE_EXCHANGE, 'topic', { ...DURABLE, internal: true }],
 ];
 
 /** What the virtual hosts of a broker share. */
@@ -65,6 +66,8 @@ export interface VirtualHostEnvironment {
   readonly definitions: DefinitionStore;
   readonly deadlines: Deadlines;
   readonly properties: PropertiesCodec;
+  /** As administrators see it. */
+  readonly nodeName: string;
   /** For the exchange types that choose at random. */
   readonly random: RandomSource;
   /** Ids name logs in the store, of queues and of exchanges, so they are unique over all virtual hosts. The first of so many in a row. */
@@ -86,6 +89,8 @@ export class VirtualHost implements QueueHost, ExchangeHost {
   readonly random: RandomSource;
   readonly deadLetters: DeadLetters;
   readonly replyQueues: ReplyQueues;
+  readonly nodeName: string;
+  tracer: Tracer | undefined;
   readonly policies: Policies;
   readonly parameters: Parameters;
   metadata: VirtualHostMetadata = { description: '', tags: [], defaultQueueType: undefined };
@@ -106,6 +111,7 @@ export class VirtualHost implements QueueHost, ExchangeHost {
     this.deadlines = environment.deadlines;
     this.properties = environment.properties;
     this.random = environment.random;
+    this.nodeName = environment.nodeName;
     this.deadLetters = new DeadLetters(this, environment.properties, environment.logs.clock);
     this.#environment = environment;
     this.#changes = new DefinitionChanges(environment.definitions);
@@ -332,6 +338,17 @@ export class VirtualHost implements QueueHost, ExchangeHost {
 
   // --- publishing
 
+  /** The firehose: whether what clients publish and get is published to `amq.rabbitmq.trace` too. */
+  get tracing(): boolean {
+    return this.tracer !== undefined;
+  }
+
+  set tracing(on: boolean) {
+    if (on === this.tracing) return;
+    this.tracer = on ? new Tracer(this) : undefined;
+    this.touch();
+  }
+
   /** Finds where a message goes. The walk is reused: read its `targets` and `byKey` before the next call. */
   route(exchange: Exchange, message: RoutedMessage, furtherKeys: readonly string[]): RouteWalk {
     const walk = this.#walk;
@@ -341,6 +358,8 @@ export class VirtualHost implements QueueHost, ExchangeHost {
       const reply = this.replyQueues.find(message.routingKey);
       if (reply !== undefined) walk.targets.push(reply);
     } else walk.run(exchange, message, furtherKeys);
+    if (this.tracer !== undefined && message.origin !== undefined)
+      this.#trace(this.tracer, exchange, message, furtherKeys);
     return walk;
   }
 
@@ -373,6 +392,15 @@ export class VirtualHost implements QueueHost, ExchangeHost {
     const flag = ifUnused ? 'if-unused' : 'if-empty';
     const text = `queue.delete operations with ${flag} flag set are not supported by ${type} queues`;
     throw new BrokerError('not-implemented', `cannot delete ${describeQueue(name, this.name)}. ${text}`);
+  }
+
+  #trace(tracer: Tracer, exchange: Exchange, message: RoutedMessage, furtherKeys: readonly string[]): void {
+    const { targets } = this.#walk;
+    // The next one is to be traced too.
+    this.#walk.byKey = false;
+    const keys = [message.routingKey, ...furtherKeys];
+    const traced = message.origin && tracer.ofPublish(exchange.name, keys, targets, message.origin);
+    if (traced !== undefined) targets.push(traced);
   }
 
   #createExchange(name: string, typeName: string, options: ExchangeOptions, logId?: number): Exchange {

@@ -47,6 +47,13 @@ export interface Administration {
   /** Of connections and queues; what is left out is without limit. Throws `not-found`. */
   setVirtualHostLimits(name: string, limits: VirtualHostLimits): void;
 
+  /**
+   * The firehose: while it is on, what clients publish to the virtual host and what they get is published to its exchange
+   * `amq.rabbitmq.trace` too. Off after a restart. Throws `not-found`.
+   * https://www.rabbitmq.com/docs/firehose
+   */
+  setTracing(virtualHost: string, on: boolean): void;
+
   /** Adds a user without permissions, or replaces one. */
   addUser(name: string, password: string, tags?: readonly string[]): void;
   /** Closes the user's connections (320, `user 'x' is deleted`). Throws `not-found`. */
@@ -135,6 +142,7 @@ export class BrokerAdministration implements Administration {
       deleteVirtualHost: (...args) => this.deleteVirtualHost(...args),
       listVirtualHosts: () => this.listVirtualHosts(),
       setVirtualHostLimits: (...args) => this.setVirtualHostLimits(...args),
+      setTracing: (...args) => this.setTracing(...args),
       addUser: (...args) => this.addUser(...args),
       deleteUser: (...args) => this.deleteUser(...args),
       listUsers: () => this.listUsers(),
@@ -182,6 +190,10 @@ export class BrokerAdministration implements Administration {
 
   setVirtualHostLimits(name: string, limits: VirtualHostLimits): void {
     this.#host(name).parameters.setLimits(limits);
+  }
+
+  setTracing(virtualHost: string, on: boolean): void {
+    this.#host(virtualHost).tracing = on;
   }
 
   addUser(name: string, password: string, tags: readonly string[] = []): void {

@@ -8,6 +8,7 @@ import { type Turn, TurnPhase, type TurnTask } from '../core/turn.js';
 import type { ChunkPool } from './chunk-pool.js';
 
 export interface Transport {
+  readonly localAddress: string;
   readonly remoteAddress: string;
   readonly remotePort: number;
   readonly localPort: number;
@@ -43,6 +44,7 @@ const READ_BUDGET_BYTES = 512 * 1024;
 export class SocketTransport implements Transport, TurnTask {
   readonly remoteAddress: string;
   readonly remotePort: number;
+  readonly localAddress: string;
   readonly localPort: number;
   bytesRead = 0;
   bytesWritten = 0;
@@ -64,6 +66,7 @@ export class SocketTransport implements Transport, TurnTask {
     this.#turn = turn;
     this.remoteAddress = socket.remoteAddress ?? '';
     this.remotePort = socket.remotePort ?? 0;
+    this.localAddress = socket.localAddress ?? '';
     this.localPort = socket.localPort ?? 0;
     socket.on('error', (error) => {
       this.#error = error;

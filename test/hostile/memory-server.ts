@@ -56,6 +56,7 @@ export class MemoryServer {
       definitions: new MemoryDefinitionStore(),
       deadlines: new Deadlines(clock, (error) => log.error({ err: error }, 'unexpected failure of what was due')),
       properties: { decode: decodeProperties, encode: encodeProperties },
+      nodeName: 'jackalope@test',
       random: Math.random,
       nextLogIds: (count) => {
         lastLogId += count;

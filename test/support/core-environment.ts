@@ -87,6 +87,7 @@ export function coreEnvironment(
     definitions,
     deadlines,
     properties,
+    nodeName: 'jackalope@test',
     random: Math.random,
     nextLogIds: (count) => {
       lastLogId += count;

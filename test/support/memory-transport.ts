@@ -9,6 +9,7 @@ import type { Transport, TransportHandler } from '../../src/net/transport.js';
 export class MemoryTransport implements Transport {
   readonly remoteAddress = '127.0.0.1';
   readonly remotePort = 50_000;
+  readonly localAddress = '127.0.0.1';
   readonly localPort = 5672;
   readonly chunks: ChunkPool;
   bytesRead = 0;

@@ -10,6 +10,7 @@ import type { RecordSource } from '../log/record.js';
 import type { PropertiesCodec } from '../ports/properties-codec.js';
 import type { MessageTarget, PublishOutcome, Queue } from '../queue/queue.js';
 import type { RouteWalk } from '../router.js';
+import type { Origin } from '../tracer.js';
 import type { Turn } from '../turn.js';
 import type { Exchange } from './exchange.js';
 
@@ -18,6 +19,8 @@ export type RoutingProperty = 'correlation_id' | 'message_id' | 'timestamp';
 
 /** The part of a message that routing may look at. */
 export interface RoutedMessage {
+  /** Of what a client publishes. */
+  readonly origin?: Origin | undefined;
   readonly routingKey: string;
   /** Decoded on first use: a type that routes by key never pays for it. */
   readonly headers: FieldTable;

@@ -222,6 +222,7 @@ export class MessageQueue implements Queue, TurnTask, ExpiringQueue {
     const reader = this.#reader;
     const dispatcher = this.#dispatcher;
     const sole = dispatcher.hasSole;
+    const { tracer } = this.#host;
     let consumer: Consumer | undefined;
     while (this.readyCount > 0) {
       if (budget <= 0) {
@@ -233,6 +234,7 @@ export class MessageQueue implements Queue, TurnTask, ExpiringQueue {
       if (consumer === undefined) return;
       if (!this.#take(reader)) return;
       const position = reader.position;
+      if (tracer !== undefined && consumer.origin !== undefined) tracer.delivered(this.name, reader, consumer.origin);
       consumer.deliver(this, reader);
       if (consumer.noAck) this.#settle(position);
       budget -= DELIVERY_COST_BYTES + reader.bodyEnd - reader.bodyStart;

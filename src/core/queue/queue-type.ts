@@ -7,6 +7,7 @@ import type { Deadlines } from '../deadlines.js';
 import type { FieldTable } from '../field-value.js';
 import type { LogEnvironment } from '../log/log-environment.js';
 import type { PropertiesCodec } from '../ports/properties-codec.js';
+import type { Tracer } from '../tracer.js';
 import type { Turn } from '../turn.js';
 import type { Queue, QueueOptions } from './queue.js';
 
@@ -19,6 +20,8 @@ export interface QueueHost {
   readonly deadlines: Deadlines;
   readonly deadLetters: DeadLetters;
   readonly properties: PropertiesCodec;
+  /** While the host is traced. */
+  readonly tracer: Tracer | undefined;
   /** It goes: the last consumer of an auto-delete queue has gone, or nobody used it for as long as x-expires says. */
   outlived(queue: Queue): void;
 }

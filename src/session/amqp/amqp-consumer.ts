@@ -7,6 +7,7 @@ import type { Consumer } from '../../core/consumer.js';
 import type { RecordReader } from '../../core/log/record.js';
 import type { Queue } from '../../core/queue/queue.js';
 import type { ReplyQueue } from '../../core/reply-queues.js';
+import type { Origin } from '../../core/tracer.js';
 import type { DeliverySource } from '../shared/delivery-ledger.js';
 import type { Channel } from './channel.js';
 import type { FrameOutput } from './frame-output.js';
@@ -73,6 +74,10 @@ export class AmqpConsumer implements Consumer, DeliverySource {
     this.#unacked--;
     this.#channel.prefetch.settled(tag, true);
     this.queue.wake();
+  }
+
+  get origin(): Origin {
+    return this.#channel.origin;
   }
 
   cancelled(): void {

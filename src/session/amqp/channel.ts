@@ -14,6 +14,7 @@ import {
 import type { ByteWriter } from '../../../protocol/byte-writer.js';
 import type { VirtualHostAccess } from '../../auth/virtual-host-access.js';
 import type { PublishOutcome, Queue } from '../../core/queue/queue.js';
+import type { Origin } from '../../core/tracer.js';
 import { TurnPhase, type TurnTask } from '../../core/turn.js';
 import { BrokerError } from '../../errors.js';
 import { type ConfirmSink, ConfirmTracker } from '../shared/confirm-tracker.js';
@@ -32,6 +33,7 @@ import { type AmqpError, toAmqpError } from './reply-codes.js';
 
 /** What a channel needs of its connection. */
 export interface ChannelHost extends PendingRepliesHost {
+  readonly connectionName: string;
   readonly access: VirtualHostAccess;
   readonly capabilities: Capabilities;
   /** Closes the whole connection. */
@@ -58,6 +60,7 @@ export class Channel implements ConfirmSink, DeliveringSession, SettlementSink, 
   transaction: Transaction | undefined;
   /** What an empty queue name stands for. */
   lastQueueName = '';
+  readonly origin: Origin;
   /** 'closing': we sent channel.close and wait for close-ok. */
   state: 'open' | 'closing' | 'closed' = 'open';
   deferred = false;
@@ -73,6 +76,7 @@ export class Channel implements ConfirmSink, DeliveringSession, SettlementSink, 
     this.number = number;
     this.host = host;
     this.access = host.access;
+    this.origin = { connectionName: host.connectionName, channel: number, user: host.access.user.name };
     this.output = host.output;
     this.replies = new PendingReplies(number, host);
     this.publisher = new Publisher(this, maxMessageSizeBytes);

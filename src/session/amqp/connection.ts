@@ -59,6 +59,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   readonly environment: AmqpEnvironment;
   readonly output: FrameOutput;
   readonly held: HeldInput;
+  readonly connectionName: string;
   readonly #transport: Transport;
   readonly #onGone: (connection: AmqpConnection) => void;
   readonly #handshake: Handshake;
@@ -82,6 +83,8 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     this.environment = environment;
     this.#transport = transport;
     this.#onGone = onGone;
+    const { remoteAddress, remotePort, localAddress, localPort } = transport;
+    this.connectionName = `${remoteAddress}:${remotePort} -> ${localAddress}:${localPort}`;
     this.#log = environment.log.child({ connection: `${transport.remoteAddress}:${transport.remotePort}` });
     this.output = new FrameOutput(transport, environment.turn);
     this.#publisher = new ThrottledPublisher(environment.throttle);

@@ -18,6 +18,7 @@ import { fieldTypeWord } from '../../core/field-type-words.js';
 import { EMPTY_TABLE, type FieldTable, lookUp } from '../../core/field-value.js';
 import { NO_EXPIRATION } from '../../core/log/record.js';
 import { REPLY_TO } from '../../core/reply-queues.js';
+import type { Origin } from '../../core/tracer.js';
 import { BrokerError } from '../../errors.js';
 import { parseExpiration } from './expiration.js';
 
@@ -37,6 +38,7 @@ export interface Publishing {
 }
 
 export class PublishedContent implements RoutedMessage {
+  readonly origin: Origin | undefined;
   routingKey = '';
   /** Raw properties as they will be stored. */
   properties: Uint8Array = NO_BYTES;
@@ -52,6 +54,10 @@ export class PublishedContent implements RoutedMessage {
   expirationMs = NO_EXPIRATION;
   readonly #peek = new PropertiesPeek();
   #headers: FieldTable | undefined;
+
+  constructor(origin?: Origin) {
+    this.origin = origin;
+  }
 
   /** Decoded when a router asks. */
   get headers(): FieldTable {

@@ -31,12 +31,13 @@ export class Publisher {
   readonly #channel: Channel;
   readonly #maxMessageSize: number;
   readonly #routes = new RouteCache();
-  readonly #content = new PublishedContent();
+  readonly #content: PublishedContent;
   readonly #source = new RecordSource();
   readonly #outcome = new PublishOutcome();
 
   constructor(channel: Channel, maxMessageSizeBytes: number) {
     this.#channel = channel;
+    this.#content = new PublishedContent(channel.origin);
     this.#maxMessageSize = maxMessageSizeBytes;
   }
 

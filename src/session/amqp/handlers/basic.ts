@@ -126,6 +126,7 @@ function basicGet(channel: Channel, reader: ByteReader): void {
     output.touch();
     return;
   }
+  channel.access.traceDelivery(queue, record, channel.origin);
   const tag = channel.nextDeliveryTag();
   const route = new ByteReader(record.bytes, record.routeStart, record.routeEnd);
   const exchange = route.shortstr();
