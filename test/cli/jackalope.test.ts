@@ -124,6 +124,29 @@ describe('jackalope', () => {
     expect(stderr).toMatch(/^jackalope: data directory '.*' is in use by another broker \(pid \d+\)\n$/);
   });
 
+  it('imports definitions, and names no user in its URL that they do not bring', async () => {
+    const file = join(newFolder(), 'definitions.json');
+    writeFileSync(
+      file,
+      JSON.stringify({ vhosts: [{ name: '/' }], users: [{ name: 'mary', tags: '', password: 's3cret' }] }),
+    );
+    const [command, output] = await started(['--definitions', file, '--log-level', 'trace', '--host', '0.0.0.0']);
+    expect(output).toContain('definitions imported');
+    expect(urlIn(output)).toMatchObject({ username: '', password: '' });
+    // Nobody can log in with the well-known password.
+    expect(output).not.toContain('WARN');
+    command.signal('SIGTERM');
+    const { stdout, stderr } = await command.finished();
+    expect(stdout + stderr).not.toContain('s3cret');
+  });
+
+  it('refuses definitions with one line that names the entry', async () => {
+    const file = join(newFolder(), 'definitions.json');
+    writeFileSync(file, JSON.stringify({ vhosts: [{ name: 'v' }], queues: [{ vhost: 'v' }] }));
+    const { exitCode, stderr } = await new Command(['--memory', '--definitions', file]).finished();
+    expect([exitCode, stderr]).toEqual([1, `jackalope: ${file}: queues[0] in vhost 'v': "name" is missing\n`]);
+  });
+
   it('keeps a password that is not the well-known one to itself', async () => {
     const [command, output] = await started(['--log-level', 'trace'], { JACKALOPE_DEFAULT_PASS: 's3cret' });
     expect(urlIn(output).password).toBe('***');
