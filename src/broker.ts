@@ -13,6 +13,8 @@ import { SystemClock } from './clock.js';
 import { type BrokerOptions, parseOption, restrictedToLoopback } from './config.js';
 import { Deadlines } from './core/deadlines.js';
 import { logIdsOf } from './core/definitions.js';
+import { EventExchange } from './core/event-exchange.js';
+import { Events, text } from './core/events.js';
 import { GlobalParameters } from './core/global-parameters.js';
 import type { Definition } from './core/ports/definition-store.js';
 import type { PropertiesCodec } from './core/ports/properties-codec.js';
@@ -104,6 +106,7 @@ class RunningBroker implements Omit<Broker, keyof Administration> {
   readonly #options: BrokerOptions;
   readonly #log: Logger;
   readonly #clock: SystemClock;
+  readonly #events = new Events();
   readonly #turn: Turn;
   readonly #deadlines: Deadlines;
   readonly #virtualHosts = new Map<string, VirtualHost>();
@@ -113,7 +116,7 @@ class RunningBroker implements Omit<Broker, keyof Administration> {
   readonly #storage: Storage;
   readonly #users: UserStore;
   readonly #globalParameters: GlobalParameters;
-  readonly #connections = new OpenConnections();
+  readonly #connections = new OpenConnections(this.#events);
   readonly #amqp: AmqpServer;
   readonly #listener: Listener;
   #lastLogId = 0;
@@ -165,11 +168,25 @@ class RunningBroker implements Omit<Broker, keyof Administration> {
       // As RabbitMQ does it: definitions bring their own virtual hosts and users.
       if (this.#options.definitions === undefined) this.#seed();
       else this.#importDefinitions(this.#options.definitions);
+      this.#announceEvents();
       await this.#listen();
     } catch (error) {
       await this.close();
       throw error;
     }
+  }
+
+  /** From now on: what the start brought back or made is no news. */
+  #announceEvents(): void {
+    const host = this.#virtualHosts.get(this.#options.defaultVirtualHost);
+    if (!this.#options.eventExchange || host === undefined) return;
+    new EventExchange(host, this.#events, this.#clock);
+    this.#alarms.onChange = (source, isRaised) => {
+      this.#events.emit(isRaised ? 'alarm.set' : 'alarm.cleared', () => [
+        ['alarm_type', text(source)],
+        ['node', text(NODE_NAME)],
+      ]);
+    };
   }
 
   /** The storage has failed for good. */
@@ -262,6 +279,7 @@ class RunningBroker implements Omit<Broker, keyof Administration> {
       connections: this.#connections,
       definitions: this.#storage.definitions,
       globalParameters: this.#globalParameters,
+      events: this.#events,
       defaultUser: this.#options.defaultUser,
       announcedVersion: ANNOUNCED_VERSION,
       createVirtualHost: (name) => this.#createVirtualHost(name),
@@ -276,6 +294,7 @@ class RunningBroker implements Omit<Broker, keyof Administration> {
       definitions: this.#storage.definitions,
       deadlines: this.#deadlines,
       properties: PROPERTIES,
+      events: this.#events,
       nodeName: NODE_NAME,
       random: Math.random,
       nextLogIds: (count) => this.#nextLogIds(count),
@@ -301,8 +320,9 @@ class RunningBroker implements Omit<Broker, keyof Administration> {
       clock: this.#clock,
       turn: this.#turn,
       log: this.#log,
+      events: this.#events,
       limits: { channelMax, frameMax, heartbeatSeconds, maxMessageSizeBytes, handshakeTimeoutMs },
-      authenticator: new Authenticator(this.#users, restrictedToLoopback(this.#options), anonymous),
+      authenticator: new Authenticator(this.#users, restrictedToLoopback(this.#options), anonymous, this.#events),
       alarms: this.#alarms,
       heartbeats: this.#heartbeats,
       consumerTimeouts: this.#consumerTimeouts,

@@ -23,6 +23,8 @@ export interface BrokerOptions {
   readonly dataDirectory: string | undefined;
   /** A file of definitions, or a folder of them, to import at the start. It brings its own users and virtual hosts. */
   readonly definitions: string | undefined;
+  /** Events are published to `amq.rabbitmq.event` of the default virtual host. */
+  readonly eventExchange: boolean;
   /** Publishers are blocked when the process takes more. */
   readonly memoryLimit: MemoryLimit;
   /** Publishers are blocked while the data directory's file system has less than this free. */
@@ -153,6 +155,17 @@ export const OPTIONS: Table = {
     fallbackText: 'none',
     expects: 'the path of a file or folder',
     parse: (text) => (text === '' || text.includes('\0') ? undefined : text),
+  },
+  eventExchange: {
+    name: 'event-exchange',
+    help: 'publish what happens in the broker to the exchange amq.rabbitmq.event of the default virtual host',
+    fallback: false,
+    fallbackText: 'off',
+    expects: 'true or false',
+    parse: (text) => {
+      if (text === 'true' || text === '1') return true;
+      return text === 'false' || text === '0' ? false : undefined;
+    },
   },
   memoryLimit: {
     name: 'memory-limit',

@@ -2,6 +2,7 @@
  * Who is it? Checks a SASL response against the users. What a mechanism's bytes mean is known here and nowhere else;
  * AMQPLAIN's field table is decoded by the session, which has the codec.
  */
+import { Events, text } from '../core/events.js';
 import type { User, UserStore } from './user-store.js';
 
 /** `malformed` is no login attempt at all, so it is answered differently from `refused`. */
@@ -21,12 +22,14 @@ export class Authenticator {
   readonly #users: UserStore;
   readonly #loopbackUsers: ReadonlySet<string>;
   readonly #anonymous: Credentials;
+  readonly #events: Events;
 
   /** `loopbackUsers` may only connect from this machine; `anonymous` is who ANONYMOUS logs in as. */
-  constructor(users: UserStore, loopbackUsers: readonly string[], anonymous: Credentials) {
+  constructor(users: UserStore, loopbackUsers: readonly string[], anonymous: Credentials, events = new Events()) {
     this.#users = users;
     this.#loopbackUsers = new Set(loopbackUsers);
     this.#anonymous = anonymous;
+    this.#events = events;
   }
 
   /** RFC 4616 without an authorisation identity: NUL name NUL password. */
@@ -48,10 +51,13 @@ export class Authenticator {
 
   login({ name, password }: Credentials, peerAddress: string): LoginResult {
     const user = this.#users.verify(name, password);
-    if (user === undefined || (this.#loopbackUsers.has(name) && !isLoopback(peerAddress))) {
-      return { outcome: 'refused', userName: name };
-    }
-    return { outcome: 'accepted', user };
+    const accepted = user !== undefined && (!this.#loopbackUsers.has(name) || isLoopback(peerAddress));
+    this.#events.emit(accepted ? 'user.authentication.success' : 'user.authentication.failure', () => [
+      ['name', text(name)],
+      ['peer_host', text(peerAddress)],
+      ['connection_type', text('network')],
+    ]);
+    return accepted ? { outcome: 'accepted', user } : { outcome: 'refused', userName: name };
   }
 }
 

@@ -2,8 +2,12 @@
  * Who is connected to which virtual host now: what limits count, and what goes when a virtual host or a user does.
  */
 
+import { type EventKey, Events, text } from '../core/events.js';
+
 /** A client's connection, whatever it speaks. Exclusive queues belong to it. */
 export interface ClientConnection {
+  /** `client:port -> broker:port` */
+  readonly connectionName?: string;
   readonly channelCount: number;
   /** Tells the client why and ends. */
   close(reason: string): void;
@@ -15,14 +19,20 @@ interface Entry {
 }
 
 export class OpenConnections {
+  readonly #events: Events;
   readonly #entries = new Map<ClientConnection, Entry>();
   readonly #byUser = new Map<string, Set<ClientConnection>>();
   readonly #byVirtualHost = new Map<string, Set<ClientConnection>>();
+
+  constructor(events = new Events()) {
+    this.#events = events;
+  }
 
   add(connection: ClientConnection, user: string, virtualHost: string): void {
     this.#entries.set(connection, { user, virtualHost });
     addTo(this.#byUser, user, connection);
     addTo(this.#byVirtualHost, virtualHost, connection);
+    this.#emit('connection.created', connection, { user, virtualHost });
   }
 
   /** One that was never added, or has gone before, is no error. */
@@ -32,6 +42,18 @@ export class OpenConnections {
     this.#entries.delete(connection);
     removeFrom(this.#byUser, entry.user, connection);
     removeFrom(this.#byVirtualHost, entry.virtualHost, connection);
+    this.#emit('connection.closed', connection, entry);
+  }
+
+  #emit(key: EventKey, { connectionName = '' }: ClientConnection, { user, virtualHost }: Entry): void {
+    this.#events.by(user, () =>
+      this.#events.emit(key, () => [
+        ['name', text(connectionName)],
+        ['user', text(user)],
+        ['vhost', text(virtualHost)],
+        ['type', text('network')],
+      ]),
+    );
   }
 
   countOf(user: string): number {

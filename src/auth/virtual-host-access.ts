@@ -73,14 +73,14 @@ export class VirtualHostAccess {
     this.#refuseDefaultExchange(name);
     this.#check('configure', 'exchange', name);
     if (this.#host.isNewExchange(name)) this.#checkAlternate(name, options);
-    this.#host.declareExchange(name, type, options);
+    this.#as(() => this.#host.declareExchange(name, type, options));
   }
 
   deleteExchange(givenName: string, ifUnused: boolean): void {
     const name = stripLineBreaks(givenName);
     this.#refuseDefaultExchange(name);
     this.#check('configure', 'exchange', name);
-    this.#host.deleteExchange(name, ifUnused);
+    this.#as(() => this.#host.deleteExchange(name, ifUnused));
   }
 
   // --- queues
@@ -98,12 +98,12 @@ export class VirtualHostAccess {
     this.#check('configure', 'queue', name);
     if (this.#host.findQueue(name) === undefined) this.#checkDeadLetterExchange(name, args);
     const owner = exclusive ? this.#owner : undefined;
-    return this.#host.declareQueue(name, { durable, autoDelete, owner, arguments: args }, this.#owner);
+    return this.#as(() => this.#host.declareQueue(name, { durable, autoDelete, owner, arguments: args }, this.#owner));
   }
 
   deleteQueue(name: string, ifUnused: boolean, ifEmpty: boolean): number {
     this.#check('configure', 'queue', name);
-    return this.#host.deleteQueue(name, this.#owner, ifUnused, ifEmpty);
+    return this.#as(() => this.#host.deleteQueue(name, this.#owner, ifUnused, ifEmpty));
   }
 
   purgeQueue(name: string): number {
@@ -120,7 +120,7 @@ export class VirtualHostAccess {
   /** Deletes the exclusive queues of this connection, which ends and counts to no limit any more. */
   releaseExclusiveQueues(): void {
     this.#connections.remove(this.#owner);
-    this.#host.releaseOwner(this.#owner);
+    this.#as(() => this.#host.releaseOwner(this.#owner));
   }
 
   /** Throws BrokerError('not-allowed') when the user may have no more channels, over all connections. */
@@ -137,12 +137,12 @@ export class VirtualHostAccess {
 
   bind(source: string, to: DestinationName, routingKey: string, args: FieldTable): void {
     this.#checkBinding(source, to);
-    this.#host.bind(source, to, routingKey, args, this.#owner);
+    this.#as(() => this.#host.bind(source, to, routingKey, args, this.#owner));
   }
 
   unbind(source: string, to: DestinationName, routingKey: string, args: FieldTable): void {
     this.#checkBinding(source, to);
-    this.#host.unbind(source, to, routingKey, args, this.#owner);
+    this.#as(() => this.#host.unbind(source, to, routingKey, args, this.#owner));
   }
 
   // --- publishing
@@ -186,6 +186,10 @@ export class VirtualHostAccess {
   }
 
   // --- checks
+
+  #as<Result>(act: () => Result): Result {
+    return this.#host.events.by(this.user.name, act);
+  }
 
   #check(access: Access, kind: 'queue' | 'exchange', name: string): void {
     const named = kind === 'exchange' && name === '' ? 'amq.default' : name;

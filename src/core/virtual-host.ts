@@ -15,6 +15,7 @@ import {
   queueDefinition,
 } from './definitions.js';
 import { assertEquivalentExchange, assertEquivalentQueue, lockedQueue } from './equivalence.js';
+import type { Events } from './events.js';
 import { Exchange, type ExchangeOptions } from './exchange/exchange.js';
 import type { ExchangeHost, RandomSource, RoutedMessage } from './exchange/exchange-type.js';
 import { exchangeType } from './exchange/registry.js';
@@ -43,6 +44,7 @@ import type { QueueHost, QueueType } from './queue/queue-type.js';
 import { queueType } from './queue/registry.js';
 import { isReplyName, ReplyQueues } from './reply-queues.js';
 import { RouteWalk } from './router.js';
+import { bindingFacts, exchangeFacts, nameFacts, queueFacts } from './topology-events.js';
 import { TRACE_EXCHANGE, Tracer } from './tracer.js';
 import type { Turn } from './turn.js';
 
@@ -64,6 +66,7 @@ export interface VirtualHostEnvironment {
   readonly turn: Turn;
   readonly logs: LogEnvironment;
   readonly definitions: DefinitionStore;
+  readonly events: Events;
   readonly deadlines: Deadlines;
   readonly properties: PropertiesCodec;
   /** As administrators see it. */
@@ -90,6 +93,7 @@ export class VirtualHost implements QueueHost, ExchangeHost {
   readonly deadLetters: DeadLetters;
   readonly replyQueues: ReplyQueues;
   readonly nodeName: string;
+  readonly events: Events;
   tracer: Tracer | undefined;
   readonly policies: Policies;
   readonly parameters: Parameters;
@@ -112,6 +116,7 @@ export class VirtualHost implements QueueHost, ExchangeHost {
     this.properties = environment.properties;
     this.random = environment.random;
     this.nodeName = environment.nodeName;
+    this.events = environment.events;
     this.deadLetters = new DeadLetters(this, environment.properties, environment.logs.clock);
     this.#environment = environment;
     this.#changes = new DefinitionChanges(environment.definitions);
@@ -193,7 +198,16 @@ export class VirtualHost implements QueueHost, ExchangeHost {
     this.#exchanges.set(name, exchange);
     if (options.durable) this.#changes.put(exchangeDefinition(this.name, exchange));
     this.touch();
+    this.events.emit('exchange.created', () => exchangeFacts(exchange, this.name));
     return exchange;
+  }
+
+  /** One that only the broker publishes to and that clients cannot declare. */
+  declareSystemExchange(name: string, typeName: string): void {
+    if (this.#exchanges.has(name)) return;
+    const exchange = this.#createExchange(name, typeName, { ...DURABLE, internal: true });
+    this.#exchanges.set(name, exchange);
+    this.#changes.put(exchangeDefinition(this.name, exchange));
   }
 
   /** A missing exchange is no error (SEMANTICS 2.3). */
@@ -257,6 +271,7 @@ export class VirtualHost implements QueueHost, ExchangeHost {
     if (options.owner !== undefined) this.#own(options.owner, queue);
     else if (options.durable) this.#changes.put(queueDefinition(this.name, queue));
     this.touch();
+    this.events.emit('queue.created', () => queueFacts(queue, this.name));
     return queue;
   }
 
@@ -309,6 +324,7 @@ export class VirtualHost implements QueueHost, ExchangeHost {
     const binding = this.#attach(exchange, destination, routingKey, args);
     if (isDurableBinding(binding)) this.#changes.put(bindingDefinition(this.name, binding));
     this.touch();
+    this.events.emit('binding.created', () => bindingFacts(binding, this.name));
     exchange.router.bound?.(binding);
   }
 
@@ -468,6 +484,9 @@ export class VirtualHost implements QueueHost, ExchangeHost {
     if (isDurableBinding(binding) && binding.source !== this.#defaultExchange) {
       this.#changes.remove(bindingDefinition(this.name, binding));
     }
+    if (binding.source !== this.#defaultExchange) {
+      this.events.emit('binding.deleted', () => bindingFacts(binding, this.name));
+    }
     this.touch();
   }
 
@@ -485,6 +504,7 @@ export class VirtualHost implements QueueHost, ExchangeHost {
       if (exchange.options.durable) this.#changes.remove(exchangeDefinition(this.name, exchange));
       exchange.router.delete?.();
       this.touch();
+      this.events.emit('exchange.deleted', () => nameFacts(exchange.name, this.name));
     }
   }
 
@@ -496,6 +516,7 @@ export class VirtualHost implements QueueHost, ExchangeHost {
     if (owner !== undefined) this.#owned.get(owner)?.delete(queue);
     else if (queue.options.durable) this.#changes.remove(queueDefinition(this.name, queue));
     queue.delete();
+    this.events.emit('queue.deleted', () => nameFacts(queue.name, this.name));
     this.#removeExchanges(orphans);
     this.touch();
   }

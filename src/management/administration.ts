@@ -5,6 +5,7 @@
 import type { OpenConnections } from '../auth/open-connections.js';
 import { FULL_PERMISSIONS, type PermissionPatterns } from '../auth/permissions.js';
 import type { UserStore } from '../auth/user-store.js';
+import { type EventKey, type Events, text } from '../core/events.js';
 import type { GlobalParameter, GlobalParameters } from '../core/global-parameters.js';
 import type { JsonObject, JsonValue } from '../core/json-value.js';
 import { limitRefusals, limitsToJson, USER_LIMITS, type VirtualHostLimits } from '../core/limits.js';
@@ -119,6 +120,7 @@ export interface AdministrationParts {
   readonly users: UserStore;
   readonly connections: OpenConnections;
   readonly definitions: DefinitionStore;
+  readonly events: Events;
   readonly globalParameters: GlobalParameters;
   /** Gets full permissions in new virtual hosts. */
   readonly defaultUser: string;
@@ -182,6 +184,7 @@ export class BrokerAdministration implements Administration {
     host.delete();
     forgetVirtualHost(name);
     definitions.remove({ kind: 'virtual-host', name, metadata: host.metadata });
+    this.#emit('vhost.deleted', { name });
   }
 
   listVirtualHosts(): readonly VirtualHostInfo[] {
@@ -197,7 +200,9 @@ export class BrokerAdministration implements Administration {
   }
 
   addUser(name: string, password: string, tags: readonly string[] = []): void {
+    const isNew = this.#parts.users.find(name) === undefined;
     this.#parts.users.add(name, password, tags);
+    if (isNew) this.#emit('user.created', { name });
   }
 
   deleteUser(name: string): void {
@@ -205,6 +210,7 @@ export class BrokerAdministration implements Administration {
     if (users.find(name) === undefined) throw new BrokerError('not-found', `no user '${name}'`);
     users.remove(name);
     connections.closeOf(name, `user '${name}' is deleted`);
+    this.#emit('user.deleted', { name });
   }
 
   listUsers(): readonly UserInfo[] {
@@ -219,18 +225,23 @@ export class BrokerAdministration implements Administration {
 
   setPermissions(user: string, virtualHost: string, patterns: PermissionPatterns): void {
     this.#parts.users.setPermissions(user, virtualHost, patterns);
+    const { configure, write, read } = patterns;
+    this.#emit('permission.created', { user, vhost: virtualHost, configure, write, read });
   }
 
   clearPermissions(user: string, virtualHost: string): void {
     this.#parts.users.clearPermissions(user, virtualHost);
+    this.#emit('permission.deleted', { user, vhost: virtualHost });
   }
 
   setPolicy({ virtualHost, ...policy }: GivenPolicyIn): void {
     this.#host(virtualHost).policies.set('policy', policy);
+    this.#emit('policy.set', { name: policy.name, vhost: virtualHost, pattern: String(policy.pattern) });
   }
 
   clearPolicy(virtualHost: string, name: string): void {
     assertFound(this.#host(virtualHost).policies.clear('policy', name));
+    this.#emit('policy.cleared', { name, vhost: virtualHost });
   }
 
   listPolicies(virtualHost?: string): readonly PolicyIn[] {
@@ -251,10 +262,12 @@ export class BrokerAdministration implements Administration {
 
   setParameter({ virtualHost, component, name, value }: ParameterIn): void {
     this.#host(virtualHost).parameters.set(component, name, value);
+    this.#emit('parameter.set', { component, name, vhost: virtualHost });
   }
 
   clearParameter(virtualHost: string, component: string, name: string): void {
     assertFound(this.#host(virtualHost).parameters.clear(component, name));
+    this.#emit('parameter.cleared', { component, name, vhost: virtualHost });
   }
 
   listParameters(virtualHost?: string): readonly ParameterIn[] {
@@ -300,6 +313,11 @@ export class BrokerAdministration implements Administration {
     const { description, tags, defaultQueueType } = { ...host.metadata, ...metadata };
     host.metadata = { description, tags: [...tags], defaultQueueType: chosenType ?? defaultQueueType };
     this.#parts.definitions.put({ kind: 'virtual-host', name, metadata: host.metadata });
+    if (existing === undefined) this.#emit('vhost.created', { name });
+  }
+
+  #emit(key: EventKey, facts: Readonly<Record<string, string>>): void {
+    this.#parts.events.emit(key, () => Object.entries(facts).map(([name, value]) => [name, text(value)]));
   }
 
   #policies(kind: PolicyKind, virtualHost: string | undefined): readonly PolicyIn[] {

@@ -9,6 +9,7 @@ import { FULL_PERMISSIONS } from '../../src/auth/permissions.js';
 import { UserStore } from '../../src/auth/user-store.js';
 import { VirtualHostAccess } from '../../src/auth/virtual-host-access.js';
 import { Deadlines } from '../../src/core/deadlines.js';
+import { Events } from '../../src/core/events.js';
 import { Pager } from '../../src/core/log/pager.js';
 import { SegmentPool } from '../../src/core/log/segment-pool.js';
 import { SharedBodies } from '../../src/core/log/shared-bodies.js';
@@ -57,6 +58,7 @@ export class MemoryServer {
       deadlines: new Deadlines(clock, (error) => log.error({ err: error }, 'unexpected failure of what was due')),
       properties: { decode: decodeProperties, encode: encodeProperties },
       nodeName: 'jackalope@test',
+      events: new Events(),
       random: Math.random,
       nextLogIds: (count) => {
         lastLogId += count;
@@ -79,6 +81,7 @@ export class MemoryServer {
       },
       authenticator: new Authenticator(this.#users, [], { name: 'guest', password: Buffer.from('guest') }),
       alarms,
+      events: new Events(),
       heartbeats: new HeartbeatMonitor(clock),
       consumerTimeouts: new ConsumerTimeouts(clock, 30 * 60 * 1000),
       throttle,

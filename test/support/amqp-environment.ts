@@ -3,6 +3,7 @@ import { Authenticator } from '../../src/auth/authenticator.js';
 import { FULL_PERMISSIONS } from '../../src/auth/permissions.js';
 import { UserStore } from '../../src/auth/user-store.js';
 import { VirtualHostAccess } from '../../src/auth/virtual-host-access.js';
+import { Events } from '../../src/core/events.js';
 import type { MessageStore } from '../../src/core/ports/message-store.js';
 import { BrokerError } from '../../src/errors.js';
 import type { Logger } from '../../src/logger.js';
@@ -62,6 +63,7 @@ export function memoryBroker(limits: Partial<AmqpLimits> = {}, store?: MessageSt
     limits: { ...LIMITS, ...limits },
     authenticator: new Authenticator(USERS, [], { name: GUEST, password: Buffer.from(GUEST) }),
     alarms,
+    events: new Events(),
     heartbeats: new HeartbeatMonitor(clock),
     consumerTimeouts: new ConsumerTimeouts(clock, 30 * 60 * 1000),
     throttle,

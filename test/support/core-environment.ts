@@ -3,6 +3,7 @@
 import { decodeProperties, encodeProperties } from '../../protocol/amqp/properties.js';
 import { Deadlines } from '../../src/core/deadlines.js';
 import { logIdsOf } from '../../src/core/definitions.js';
+import { Events } from '../../src/core/events.js';
 import type { LogEnvironment } from '../../src/core/log/message-log.js';
 import { Pager } from '../../src/core/log/pager.js';
 import { SegmentPool } from '../../src/core/log/segment-pool.js';
@@ -88,6 +89,7 @@ export function coreEnvironment(
     deadlines,
     properties,
     nodeName: 'jackalope@test',
+    events: new Events(),
     random: Math.random,
     nextLogIds: (count) => {
       lastLogId += count;

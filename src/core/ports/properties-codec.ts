@@ -8,6 +8,7 @@ import type { FieldTable } from '../field-value.js';
 export interface Properties {
   headers?: FieldTable;
   correlationId?: string;
+  deliveryMode?: number;
   expiration?: string;
   messageId?: string;
   timestamp?: bigint;

@@ -9,6 +9,7 @@ import type { Consumer } from '../consumer.js';
 import type { DeathReason } from '../death-history.js';
 import { NO_EXPIRATION, RecordReader, type RecordSource } from '../log/record.js';
 import type { CommitId } from '../ports/message-store.js';
+import { consumerFacts } from '../topology-events.js';
 import { TurnPhase, type TurnTask } from '../turn.js';
 import type { Backlog } from './backlog.js';
 import { Dispatcher } from './dispatcher.js';
@@ -176,11 +177,14 @@ export class MessageQueue implements Queue, TurnTask, ExpiringQueue {
       throw new BrokerError('access-refused', `queue '${this.name}' in vhost '${this.#host.name}' in exclusive use`);
     }
     dispatcher.add(consumer);
+    this.#host.events.emit('consumer.created', () => consumerFacts(consumer, this, this.#host.name));
     this.wake();
   }
 
   removeConsumer(consumer: Consumer): void {
-    if (!this.#dispatcher.remove(consumer) || this.deleted) return;
+    if (!this.#dispatcher.remove(consumer)) return;
+    this.#host.events.emit('consumer.deleted', () => consumerFacts(consumer, this, this.#host.name));
+    if (this.deleted) return;
     if (this.#dispatcher.count > 0) this.wake();
     else if (this.options.autoDelete) this.#host.outlived(this);
     else this.used();

@@ -4,6 +4,7 @@
  */
 import type { DeadLetters } from '../dead-letters.js';
 import type { Deadlines } from '../deadlines.js';
+import type { Events } from '../events.js';
 import type { FieldTable } from '../field-value.js';
 import type { LogEnvironment } from '../log/log-environment.js';
 import type { PropertiesCodec } from '../ports/properties-codec.js';
@@ -18,6 +19,7 @@ export interface QueueHost {
   readonly turn: Turn;
   readonly logs: LogEnvironment;
   readonly deadlines: Deadlines;
+  readonly events: Events;
   readonly deadLetters: DeadLetters;
   readonly properties: PropertiesCodec;
   /** While the host is traced. */

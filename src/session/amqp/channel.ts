@@ -13,6 +13,7 @@ import {
 } from '../../../protocol/amqp/methods.gen.js';
 import type { ByteWriter } from '../../../protocol/byte-writer.js';
 import type { VirtualHostAccess } from '../../auth/virtual-host-access.js';
+import { text } from '../../core/events.js';
 import type { PublishOutcome, Queue } from '../../core/queue/queue.js';
 import type { Origin } from '../../core/tracer.js';
 import { TurnPhase, type TurnTask } from '../../core/turn.js';
@@ -81,6 +82,21 @@ export class Channel implements ConfirmSink, DeliveringSession, SettlementSink, 
     this.replies = new PendingReplies(number, host);
     this.publisher = new Publisher(this, maxMessageSizeBytes);
     this.#assembler = new CommandAssembler(maxMessageSizeBytes);
+    this.#emit('channel.created');
+  }
+
+  #emit(key: 'channel.created' | 'channel.closed'): void {
+    const { events } = this.host.environment;
+    const { connectionName, user } = this.origin;
+    events.by(user, () =>
+      events.emit(key, () => [
+        ['name', text(`${connectionName} (${this.number})`)],
+        ['number', { type: 'I', value: this.number }],
+        ['user', text(user)],
+        ['vhost', text(this.access.virtualHostName)],
+        ['connection', text(connectionName)],
+      ]),
+    );
   }
 
   // --- incoming
@@ -220,6 +236,7 @@ export class Channel implements ConfirmSink, DeliveringSession, SettlementSink, 
     this.#settlement = 'requeue';
     this.ledger.takeUpTo(0, this);
     this.state = 'closed';
+    this.#emit('channel.closed');
   }
 
   // --- deliveries

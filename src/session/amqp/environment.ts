@@ -6,6 +6,7 @@ import type { ClientConnection } from '../../auth/open-connections.js';
 import type { User } from '../../auth/user-store.js';
 import type { VirtualHostAccess } from '../../auth/virtual-host-access.js';
 import type { Clock } from '../../clock.js';
+import type { Events } from '../../core/events.js';
 import type { FieldTable } from '../../core/field-value.js';
 import type { Turn } from '../../core/turn.js';
 import type { Logger } from '../../logger.js';
@@ -29,6 +30,7 @@ export interface AmqpEnvironment {
   readonly clock: Clock;
   readonly turn: Turn;
   readonly log: Logger;
+  readonly events: Events;
   readonly limits: AmqpLimits;
   readonly authenticator: Authenticator;
   readonly alarms: Alarms;

@@ -12,6 +12,8 @@ export type AlarmHolder = 'monitor' | 'store' | 'operator';
 export class Alarms {
   readonly #raised = new Map<AlarmSource, Set<AlarmHolder>>();
   readonly #listeners = new Set<() => void>();
+  /** Hears of each alarm that begins and ends. */
+  onChange: (source: AlarmSource, isRaised: boolean) => void = () => {};
 
   get active(): boolean {
     return this.#raised.size > 0;
@@ -33,6 +35,7 @@ export class Alarms {
       return;
     }
     this.#raised.set(source, new Set([holder]));
+    this.onChange(source, true);
     this.#notify();
   }
 
@@ -40,6 +43,7 @@ export class Alarms {
     const holders = this.#raised.get(source);
     if (holders === undefined || !holders.delete(holder) || holders.size > 0) return;
     this.#raised.delete(source);
+    this.onChange(source, false);
     this.#notify();
   }
 

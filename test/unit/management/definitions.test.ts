@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { table } from '../../../protocol/amqp/field-table.js';
 import { OpenConnections } from '../../../src/auth/open-connections.js';
 import { UserStore } from '../../../src/auth/user-store.js';
+import { Events } from '../../../src/core/events.js';
 import { GlobalParameters } from '../../../src/core/global-parameters.js';
 import type { JsonObject, JsonValue } from '../../../src/core/json-value.js';
 import type { VirtualHost } from '../../../src/core/virtual-host.js';
@@ -22,6 +23,7 @@ function testBroker(): TestBroker {
   const virtualHosts = new Map<string, VirtualHost>();
   const users = new UserStore(definitions);
   const administration = new BrokerAdministration({
+    events: new Events(),
     virtualHosts,
     users,
     connections: new OpenConnections(),
