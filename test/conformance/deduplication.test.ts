@@ -4,7 +4,7 @@ import { type PlainValue, table } from '../../protocol/amqp/field-table.js';
 import { eventually } from '../support/eventually.js';
 import type { Publication, WireClient } from '../support/wire-client.js';
 import { test } from './conformance-test.js';
-import { bindQueue, declareExchange, drain, exclusiveQueue, isRouted } from './topology.js';
+import { bindQueue, declareExchange, drain, exclusiveQueue, expectQueue, getOne, isRouted } from './topology.js';
 
 type Settings = Readonly<Record<string, PlainValue>>;
 
@@ -92,5 +92,44 @@ describe('a deduplication exchange', () => {
     const fields = { exchange: unique('x'), type: EXCHANGE_TYPE, arguments: table(settings) };
     client.send(1, { name: 'exchange.declare', ...fields });
     await client.expectChannelClose(1, 406, `PRECONDITION_FAILED - ${text}`, [40, 10]);
+  });
+});
+
+describe('a queue with x-message-deduplication', () => {
+  const args = table({ 'x-message-deduplication': true });
+
+  test('takes no value that is in it already, and confirms the duplicate', async ({ client, skipOn3 }) => {
+    skipOn3('deduplication');
+    const queue = await exclusiveQueue(client, { arguments: args });
+    await client.rpc(1, { name: 'confirm.select' }, 'confirm.select-ok');
+    for (const [index, value] of ['a', 'a', 'b'].entries()) {
+      client.publish(1, { routingKey: queue, body: `${index}`, mandatory: true, ...identified(value) });
+      await client.expect(1, 'basic.ack', { deliveryTag: index + 1 });
+    }
+    expect(await drain(client, queue)).toEqual(['0', '2']);
+  });
+
+  test('takes it again when the message was acknowledged, and not before', async ({ client, skipOn3 }) => {
+    skipOn3('deduplication');
+    const queue = await exclusiveQueue(client, { arguments: args });
+    const publish = (body: string) => client.publish(1, { routingKey: queue, body, ...identified('a') });
+    publish('1');
+    const { deliveryTag } = await getOne(client, queue);
+    publish('2');
+    await expectQueue(client, queue, { ready: 0 });
+    client.send(1, { name: 'basic.ack', deliveryTag });
+    publish('3');
+    expect(await drain(client, queue)).toEqual(['3']);
+  });
+
+  test('takes back what it gave out, and no other with its value', async ({ client, skipOn3 }) => {
+    skipOn3('deduplication');
+    const queue = await exclusiveQueue(client, { arguments: args });
+    client.publish(1, { routingKey: queue, body: '1', ...identified('a') });
+    const { deliveryTag } = await getOne(client, queue);
+    client.send(1, { name: 'basic.nack', deliveryTag, requeue: true });
+    await expectQueue(client, queue, { ready: 1 });
+    client.publish(1, { routingKey: queue, body: '2', ...identified('a') });
+    expect(await drain(client, queue)).toEqual(['1']);
   });
 });

@@ -5,9 +5,9 @@
  */
 import { BrokerError } from '../../errors.js';
 import type { Binding } from '../binding.js';
+import { deduplicationKey } from '../deduplication-key.js';
 import { isInteger } from '../field-type-words.js';
 import { type FieldTable, lookUp } from '../field-value.js';
-import { deduplicationKey } from './deduplication-key.js';
 import type { ExchangePlace, ExchangeType, RoutedMessage, Router, RouteTargets } from './exchange-type.js';
 import { addAll, OrderedSet } from './ordered-set.js';
 import { SeenKeys } from './seen-keys.js';

@@ -24,6 +24,8 @@ export interface Backlog {
   restore(): void;
   /** Settings that concern it have changed. */
   configure?(settings: QueueSettings): void;
+  /** A message like it is there, so that this one shall not be added; where it is missing, none ever is. */
+  isDuplicate?(source: RecordSource): boolean;
   /** Adds a message and returns the commit that makes it durable; 0 when nothing has to be written. */
   append(source: RecordSource): CommitId;
   /** Moves `reader` to the first ready message, which counts as delivered from then on; false when there is none. */

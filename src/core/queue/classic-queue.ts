@@ -2,6 +2,7 @@
  * The classic queue, with or without priorities.
  */
 import { LogBacklog } from './backlog.js';
+import { DeduplicatingBacklog } from './deduplicating-backlog.js';
 import { MessageQueue } from './message-queue.js';
 import { PriorityBacklog } from './priority-backlog.js';
 import { isKept, type QueueType } from './queue-type.js';
@@ -17,8 +18,9 @@ export const CLASSIC: QueueType = {
     const settings = settingsOf(options.arguments);
     const { maxPriority = 0 } = settings;
     const kept = isKept(options);
-    const backlog =
+    const plain =
       maxPriority === 0 ? new LogBacklog(id, host.logs, kept) : new PriorityBacklog(id, host.logs, kept, maxPriority);
+    const backlog = settings.deduplicates ? new DeduplicatingBacklog(plain, host.properties) : plain;
     return new MessageQueue(id, name, options, host, { type: 'classic', backlog, settings });
   },
 };

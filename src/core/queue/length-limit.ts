@@ -11,9 +11,9 @@ export class LengthLimit {
     this.#maxBytes = maxBytes;
   }
 
-  /** undefined for a queue that has none. */
-  static of({ maxLength, maxLengthBytes }: QueueSettings): LengthLimit | undefined {
-    if (maxLength === undefined && maxLengthBytes === undefined) return undefined;
+  /** undefined for a queue that has none. One that refuses duplicates has one that is never exceeded. */
+  static of({ maxLength, maxLengthBytes, deduplicates }: QueueSettings): LengthLimit | undefined {
+    if (maxLength === undefined && maxLengthBytes === undefined && !deduplicates) return undefined;
     return new LengthLimit(maxLength ?? Number.POSITIVE_INFINITY, maxLengthBytes ?? Number.POSITIVE_INFINITY);
   }
 

@@ -300,6 +300,11 @@ export class MessageQueue implements Queue, TurnTask, ExpiringQueue {
       if (this.settings.overflow === 'reject-publish-dlx') this.#buryRefused(source);
       return;
     }
+    if (this.#backlog.isDuplicate?.(source) === true) {
+      // Confirmed with the one that is there.
+      outcome.commit = Math.max(outcome.commit, this.#backlog.pendingCommit);
+      return;
+    }
     this.#append(source, outcome);
     limit.added(bytes);
     this.#keepWithin(limit);

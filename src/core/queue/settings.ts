@@ -29,6 +29,8 @@ export interface QueueSettings {
   readonly deliveryLimit: number | undefined;
   /** How long a delivery may stay unacknowledged; undefined: what the broker has for all. */
   readonly consumerTimeoutMs: number | undefined;
+  /** It takes no message whose x-deduplication-header is in it already. */
+  readonly deduplicates: boolean;
   /** Of a stream: what is older goes. */
   readonly maxAgeMs: number | undefined;
   readonly streamMaxSegmentSizeBytes: number | undefined;
@@ -45,7 +47,6 @@ export function settingsOf(args: FieldTable, fromPolicies: FieldTable = EMPTY_TA
 function read(args: FieldTable): QueueSettings {
   const overflow = textOf(args, 'x-overflow');
   const strategy = textOf(args, 'x-dead-letter-strategy');
-  const singleActive = lookUp(args, 'x-single-active-consumer');
   return {
     messageTtlMs: numberOf(args, 'x-message-ttl'),
     expiresMs: numberOf(args, 'x-expires'),
@@ -55,10 +56,11 @@ function read(args: FieldTable): QueueSettings {
     deadLetterExchange: textOf(args, 'x-dead-letter-exchange'),
     deadLetterRoutingKey: textOf(args, 'x-dead-letter-routing-key'),
     deadLetterStrategy: strategy === 'at-least-once' ? strategy : 'at-most-once',
-    singleActiveConsumer: singleActive?.type === 't' && singleActive.value,
+    singleActiveConsumer: flagOf(args, 'x-single-active-consumer'),
     maxPriority: numberOf(args, 'x-max-priority'),
     deliveryLimit: numberOf(args, 'x-delivery-limit'),
     consumerTimeoutMs: numberOf(args, 'x-consumer-timeout'),
+    deduplicates: flagOf(args, 'x-message-deduplication'),
     maxAgeMs: ageMs(textOf(args, 'x-max-age')),
     streamMaxSegmentSizeBytes: numberOf(args, 'x-stream-max-segment-size-bytes'),
     streamFilterSizeBytes: numberOf(args, 'x-stream-filter-size-bytes'),
@@ -68,6 +70,11 @@ function read(args: FieldTable): QueueSettings {
 function numberOf(args: FieldTable, key: string): number | undefined {
   const value = lookUp(args, key);
   return value !== undefined && isInteger(value) ? Number(value.value) : undefined;
+}
+
+function flagOf(args: FieldTable, key: string): boolean {
+  const value = lookUp(args, key);
+  return value?.type === 't' && value.value;
 }
 
 function textOf(args: FieldTable, key: string): string | undefined {

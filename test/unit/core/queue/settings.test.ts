@@ -24,6 +24,7 @@ describe('the settings of a queue', () => {
       'x-max-age': '7D',
       'x-stream-max-segment-size-bytes': 8,
       'x-stream-filter-size-bytes': 16,
+      'x-message-deduplication': true,
     });
     expect(settingsOf(args)).toEqual({
       messageTtlMs: 1,
@@ -38,6 +39,7 @@ describe('the settings of a queue', () => {
       maxPriority: 5,
       deliveryLimit: -1,
       consumerTimeoutMs: 6,
+      deduplicates: true,
       maxAgeMs: 7 * 24 * 60 * 60 * 1000,
       streamMaxSegmentSizeBytes: 8,
       streamFilterSizeBytes: 16,

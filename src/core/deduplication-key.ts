@@ -1,7 +1,7 @@
 /** What tells a message from its duplicates: the value of its x-deduplication-header. */
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
-import { type FieldTable, type FieldValue, lookUp } from '../field-value.js';
+import { type FieldTable, type FieldValue, lookUp } from './field-value.js';
 
 const HEADER = 'x-deduplication-header';
 /** Longer ones are remembered by their hash, so that memory is bounded by their number. */
