@@ -37,10 +37,6 @@ export class DelayedMessages implements TurnTask {
     this.#message = new KeptMessage(host.properties);
   }
 
-  get count(): number {
-    return this.#pending.size;
-  }
-
   restore(): void {
     const { store } = this.#place.host.logs;
     const log = this.#log;
