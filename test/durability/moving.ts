@@ -1,6 +1,7 @@
 /**
  * Messages that move from one queue to another while the broker is killed: those that expire, are rejected, or come back
- * too often, on their way to where dead letters go. After the restart each of them is in exactly one of the two queues.
+ * too often, on their way to where dead letters go, and those that an exchange held back. After the restart each of them
+ * is in exactly one of the two places.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,6 +14,8 @@ import { Client, type ClientChannel, type Message } from './support/client.js';
 import { Failure } from './support/world.js';
 
 const DEAD = 'dead';
+/** Holds messages back that go to `dead`. */
+const LATER = 'later';
 const DEADLINE_MS = 120_000;
 const POLL_MS = 5;
 const PREFETCH = 500;
@@ -23,7 +26,10 @@ type Settings = Readonly<Record<string, string | number>>;
 interface Way {
   readonly name: string;
   readonly source: Settings;
-  readonly reason: string;
+  /** Of their deaths. */
+  readonly reason?: string;
+  /** They come from an exchange instead. */
+  readonly delayMs?: number;
   /** Makes them move on a client's side. */
   readonly act?: (channel: ClientChannel, message: Message) => void;
 }
@@ -45,6 +51,7 @@ const WAYS: readonly Way[] = [
     reason: 'delivery_limit',
     act: (channel, { deliveryTag }) => channel.send({ name: 'basic.nack', deliveryTag, requeue: true }),
   },
+  { name: 'delay', source: {}, delayMs: 2000 },
 ];
 
 export interface MovingOptions {
@@ -108,18 +115,28 @@ async function kill(directory: string, way: Way, messages: number, threshold: nu
   return moved;
 }
 
-async function fill(channel: ClientChannel, { source }: Way, messages: number): Promise<void> {
+async function fill(channel: ClientChannel, { source, delayMs }: Way, messages: number): Promise<void> {
   for (const [queue, settings] of [
     ['source', source],
     [DEAD, {}],
   ] as const) {
     await channel.call({ name: 'queue.declare', queue, durable: true, arguments: table(settings) }, 'queue.declare-ok');
   }
+  if (delayMs !== undefined) await declareLater(channel);
+  const headers = table(delayMs === undefined ? {} : { 'x-delay': delayMs });
+  const to = delayMs === undefined ? { routingKey: 'source' } : { exchange: LATER };
   for (let number = 0; number < messages; number++) {
-    const properties = { deliveryMode: 2, priority: number % 4 };
-    channel.publish({ routingKey: 'source', body: Buffer.from(String(number)), properties });
+    const properties = { deliveryMode: 2, priority: number % 4, headers };
+    channel.publish({ ...to, body: Buffer.from(String(number)), properties });
   }
   await channel.confirmed();
+}
+
+async function declareLater(channel: ClientChannel): Promise<void> {
+  const args = table({ 'x-delayed-type': 'fanout' });
+  const exchange = { exchange: LATER, type: 'x-delayed-message', durable: true, arguments: args };
+  await channel.call({ name: 'exchange.declare', ...exchange }, 'exchange.declare-ok');
+  await channel.call({ name: 'queue.bind', queue: DEAD, exchange: LATER }, 'queue.bind-ok');
 }
 
 async function consume(
@@ -141,7 +158,7 @@ async function compare(client: Client, way: Way, messages: number): Promise<void
     if (seen[number] !== 0) throw new Failure(`message ${number} is there twice, now in ${queue}`);
     seen[number] = 1;
     count++;
-    if (queue === DEAD) checkHistory(way, number, message);
+    if (queue === DEAD && way.reason !== undefined) checkHistory(way, number, message);
     channel.send({ name: 'basic.ack', deliveryTag: message.deliveryTag });
   };
   for (const queue of [DEAD, 'source']) {
