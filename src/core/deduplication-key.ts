@@ -1,15 +1,22 @@
-/** What tells a message from its duplicates: the value of its x-deduplication-header. */
+/** What tells a message from its duplicates: the value of one of its headers. */
 import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import { type FieldTable, type FieldValue, lookUp } from './field-value.js';
 
+/** The header that is looked at, and the argument that names another one, as LavinMQ has it. */
 const HEADER = 'x-deduplication-header';
 /** Longer ones are remembered by their hash, so that memory is bounded by their number. */
 const LONGEST_KEY = 64;
 
+/** Name of the header that a queue or an exchange with these arguments looks at. */
+export function deduplicationHeader(args: FieldTable): string {
+  const name = lookUp(args, HEADER);
+  return name?.type === 'S' && typeof name.value === 'string' ? name.value : HEADER;
+}
+
 /** Equal for equal values; undefined without a value that could be compared. */
-export function deduplicationKey(headers: FieldTable): string | undefined {
-  const value = lookUp(headers, HEADER);
+export function deduplicationKey(headers: FieldTable, header: string): string | undefined {
+  const value = lookUp(headers, header);
   const key = value === undefined ? undefined : keyOf(value);
   return key === undefined || key.length <= LONGEST_KEY ? key : createHash('sha256').update(key).digest('base64');
 }

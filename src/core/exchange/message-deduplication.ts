@@ -5,7 +5,7 @@
  */
 import { BrokerError } from '../../errors.js';
 import type { Binding } from '../binding.js';
-import { deduplicationKey } from '../deduplication-key.js';
+import { deduplicationHeader, deduplicationKey } from '../deduplication-key.js';
 import { isInteger } from '../field-type-words.js';
 import { type FieldTable, lookUp } from '../field-value.js';
 import type { ExchangePlace, ExchangeType, RoutedMessage, Router, RouteTargets } from './exchange-type.js';
@@ -20,10 +20,12 @@ const PERSISTENCE = 'x-cache-persistence';
 class DeduplicationRouter implements Router {
   readonly routesByKey = false;
   readonly #bindings = new OrderedSet<Binding>();
+  readonly #header: string;
   readonly #ttlMs: number | undefined;
   readonly #seen: SeenKeys;
 
   constructor(args: FieldTable, { host }: ExchangePlace) {
+    this.#header = deduplicationHeader(args);
     this.#ttlMs = positiveInteger(args, TTL);
     this.#seen = new SeenKeys(positiveInteger(args, SIZE) ?? 1, host.logs.clock);
   }
@@ -37,7 +39,7 @@ class DeduplicationRouter implements Router {
   }
 
   route({ headers }: RoutedMessage, targets: RouteTargets): void {
-    const key = deduplicationKey(headers);
+    const key = deduplicationKey(headers, this.#header);
     if (key !== undefined && !this.#seen.add(key, ttlOf(headers) ?? this.#ttlMs)) return;
     addAll(this.#bindings, targets);
   }

@@ -16,11 +16,11 @@ export const CLASSIC: QueueType = {
   logCount: (args) => (settingsOf(args).maxPriority ?? 0) + 1,
   create: (id, name, options, host) => {
     const settings = settingsOf(options.arguments);
-    const { maxPriority = 0 } = settings;
+    const { maxPriority = 0, deduplicationHeader: header } = settings;
     const kept = isKept(options);
     const plain =
       maxPriority === 0 ? new LogBacklog(id, host.logs, kept) : new PriorityBacklog(id, host.logs, kept, maxPriority);
-    const backlog = settings.deduplicates ? new DeduplicatingBacklog(plain, host.properties) : plain;
+    const backlog = header === undefined ? plain : new DeduplicatingBacklog(plain, header, host.properties);
     return new MessageQueue(id, name, options, host, { type: 'classic', backlog, settings });
   },
 };

@@ -1,6 +1,5 @@
 /**
- * The messages of a queue with x-message-deduplication: another backlog, and the values of x-deduplication-header that
- * are in it. A value is there until the message that has it is settled: acknowledged, dropped, expired or purged.
+ * The messages of a queue with x-message-deduplication: another backlog, and the values of a header that are in it. A value is there until the message that has it is settled: acknowledged, dropped, expired or purged.
  */
 import { deduplicationKey } from '../deduplication-key.js';
 import { EMPTY_TABLE } from '../field-value.js';
@@ -14,13 +13,15 @@ export class DeduplicatingBacklog implements Backlog {
   readonly reorders: boolean;
   readonly addsHeader: boolean;
   readonly #inner: Backlog;
+  readonly #header: string;
   readonly #codec: PropertiesCodec;
   readonly #present = new Set<string>();
   /** Of those that were delivered, by position. */
   readonly #delivered = new Map<number, string>();
 
-  constructor(inner: Backlog, codec: PropertiesCodec) {
+  constructor(inner: Backlog, header: string, codec: PropertiesCodec) {
     this.#inner = inner;
+    this.#header = header;
     this.#codec = codec;
     this.reorders = inner.reorders;
     this.addsHeader = inner.addsHeader;
@@ -109,6 +110,6 @@ export class DeduplicatingBacklog implements Backlog {
   }
 
   #keyOf(bytes: Uint8Array, start: number, end: number): string | undefined {
-    return deduplicationKey(this.#codec.decode(bytes, start, end).headers ?? EMPTY_TABLE);
+    return deduplicationKey(this.#codec.decode(bytes, start, end).headers ?? EMPTY_TABLE, this.#header);
   }
 }

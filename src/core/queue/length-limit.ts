@@ -12,8 +12,8 @@ export class LengthLimit {
   }
 
   /** undefined for a queue that has none. One that refuses duplicates has one that is never exceeded. */
-  static of({ maxLength, maxLengthBytes, deduplicates }: QueueSettings): LengthLimit | undefined {
-    if (maxLength === undefined && maxLengthBytes === undefined && !deduplicates) return undefined;
+  static of({ maxLength, maxLengthBytes, deduplicationHeader }: QueueSettings): LengthLimit | undefined {
+    if (maxLength === undefined && maxLengthBytes === undefined && deduplicationHeader === undefined) return undefined;
     return new LengthLimit(maxLength ?? Number.POSITIVE_INFINITY, maxLengthBytes ?? Number.POSITIVE_INFINITY);
   }
 

@@ -2,6 +2,7 @@
  * What the arguments of a queue and the policies over it mean: read when the queue is made and when a policy changes.
  * Only valid arguments come here (arguments.ts); ones that its type does not know are stored and mean nothing.
  */
+import { deduplicationHeader } from '../deduplication-key.js';
 import { isInteger } from '../field-type-words.js';
 import { EMPTY_TABLE, type FieldTable, lookUp } from '../field-value.js';
 
@@ -29,8 +30,8 @@ export interface QueueSettings {
   readonly deliveryLimit: number | undefined;
   /** How long a delivery may stay unacknowledged; undefined: what the broker has for all. */
   readonly consumerTimeoutMs: number | undefined;
-  /** It takes no message whose x-deduplication-header is in it already. */
-  readonly deduplicates: boolean;
+  /** It takes no message whose value of this header is in it already; undefined: it takes them all. */
+  readonly deduplicationHeader: string | undefined;
   /** Of a stream: what is older goes. */
   readonly maxAgeMs: number | undefined;
   readonly streamMaxSegmentSizeBytes: number | undefined;
@@ -60,7 +61,7 @@ function read(args: FieldTable): QueueSettings {
     maxPriority: numberOf(args, 'x-max-priority'),
     deliveryLimit: numberOf(args, 'x-delivery-limit'),
     consumerTimeoutMs: numberOf(args, 'x-consumer-timeout'),
-    deduplicates: flagOf(args, 'x-message-deduplication'),
+    deduplicationHeader: flagOf(args, 'x-message-deduplication') ? deduplicationHeader(args) : undefined,
     maxAgeMs: ageMs(textOf(args, 'x-max-age')),
     streamMaxSegmentSizeBytes: numberOf(args, 'x-stream-max-segment-size-bytes'),
     streamFilterSizeBytes: numberOf(args, 'x-stream-filter-size-bytes'),

@@ -55,6 +55,13 @@ describe('the deduplication exchange', () => {
     expect(through(`${long}1`, `${long}2`, `${long}1`)).toEqual(['0', '1']);
   });
 
+  it('looks at the header that an argument names', () => {
+    const { publish, bodies, q, through } = deduplicating({ 'x-cache-size': 10, 'x-deduplication-header': 'id' });
+    expect(through('a', 'a')).toEqual(['0', '1']);
+    for (const body of ['1', '2']) publish('x', { body, headers: { id: 'a' } });
+    expect(bodies(q)).toEqual(['1']);
+  });
+
   it('does not look at lists and tables', () => {
     const { through } = deduplicating();
     expect(through(['a'], ['a'], { a: 1 }, { a: 1 })).toEqual(['0', '1', '2', '3']);

@@ -126,6 +126,14 @@ describe('a queue that refuses duplicates', () => {
     expect(takeAll(queue)).toEqual(['12', '12', '1']);
   });
 
+  it('looks at the header that an argument names', () => {
+    const { core, queue, publish } = deduplicating({ 'x-deduplication-header': 'id' });
+    for (const body of ['1', '2']) publish('a', body);
+    const properties = encodeProperties({ headers: table({ id: 7 }) });
+    for (const body of ['3', '4']) publishTo(core, queue, { body, properties });
+    expect(takeAll(queue)).toEqual(['1', '2', '3']);
+  });
+
   it('takes duplicates again when the argument is something else than true', () => {
     const { queue, publish } = deduplicating({ 'x-message-deduplication': false });
     for (const body of ['1', '2']) publish('a', body);

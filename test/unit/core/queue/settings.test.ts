@@ -39,7 +39,7 @@ describe('the settings of a queue', () => {
       maxPriority: 5,
       deliveryLimit: -1,
       consumerTimeoutMs: 6,
-      deduplicates: true,
+      deduplicationHeader: 'x-deduplication-header',
       maxAgeMs: 7 * 24 * 60 * 60 * 1000,
       streamMaxSegmentSizeBytes: 8,
       streamFilterSizeBytes: 16,
