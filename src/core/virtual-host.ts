@@ -193,7 +193,7 @@ export class VirtualHost implements QueueHost, ExchangeHost {
     }
     const type = exchangeType(typeName);
     type?.validateDeclaration?.(options.arguments);
-    const logId = type?.keepsMessages === true ? this.#environment.nextLogIds(1) : undefined;
+    const logId = type?.keepsMessages?.(options.arguments) === true ? this.#environment.nextLogIds(1) : undefined;
     const exchange = this.#createExchange(name, typeName, options, logId);
     this.#exchanges.set(name, exchange);
     if (options.durable) this.#changes.put(exchangeDefinition(this.name, exchange));

@@ -308,3 +308,24 @@ test('the history of a durable exchange comes back', async () => {
   });
   expect((await drain(broker, 'q')).map(({ body }) => body)).toEqual(names(30).slice(10));
 });
+
+test('a deduplication exchange remembers on disk what it has seen, if it is asked to', async () => {
+  const directory = temporaryDirectory();
+  const seen: number[] = [];
+  for (const _ of ['before', 'after']) {
+    const broker = await start(directory);
+    await withChannel(broker, async (channel) => {
+      for (const persistence of ['memory', 'disk']) {
+        const args = { 'x-cache-size': 10, 'x-cache-persistence': persistence };
+        await channel.assertExchange(persistence, 'x-message-deduplication', { durable: true, arguments: args });
+        await channel.assertQueue(persistence, { durable: true });
+        await channel.bindQueue(persistence, persistence, '');
+        const headers = { 'x-deduplication-header': 'value' };
+        channel.publish(persistence, '', Buffer.from('m'), { persistent: true, headers });
+        seen.push((await channel.checkQueue(persistence)).messageCount);
+      }
+    });
+    await broker.close();
+  }
+  expect(seen).toEqual([1, 1, 2, 1]);
+});

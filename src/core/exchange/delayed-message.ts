@@ -90,7 +90,7 @@ export function delayedMessage(typeOf: (name: string) => ExchangeType | undefine
   return {
     name: NAME,
     routesEachKey: false,
-    keepsMessages: true,
+    keepsMessages: () => true,
     validateDeclaration: (args) => innerType(args).validateDeclaration?.(args),
     createRouter: (args, place) => new DelayedRouter(innerType(args), args, place),
   };

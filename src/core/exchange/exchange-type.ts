@@ -85,8 +85,8 @@ export interface ExchangeType {
   readonly name: string;
   /** True when a message is routed again for each further key (CC, BCC); else it is routed once, whatever its keys. */
   readonly routesEachKey: boolean;
-  /** Its exchanges keep messages: each has a log of its own. */
-  readonly keepsMessages?: boolean;
+  /** An exchange with these arguments keeps messages: it gets a log of its own. */
+  keepsMessages?(args: FieldTable): boolean;
   /** Throws BrokerError('precondition-failed') for arguments of a new exchange that this type refuses. */
   validateDeclaration?(args: FieldTable): void;
   /** Throws BrokerError('precondition-failed') for arguments, a key or a destination that this type refuses. */

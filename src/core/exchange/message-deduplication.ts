@@ -9,6 +9,7 @@ import { deduplicationHeader, deduplicationKey } from '../deduplication-key.js';
 import { isInteger } from '../field-type-words.js';
 import { type FieldTable, lookUp } from '../field-value.js';
 import type { ExchangePlace, ExchangeType, RoutedMessage, Router, RouteTargets } from './exchange-type.js';
+import { KeyLog } from './key-log.js';
 import { addAll, OrderedSet } from './ordered-set.js';
 import { SeenKeys } from './seen-keys.js';
 
@@ -24,10 +25,11 @@ class DeduplicationRouter implements Router {
   readonly #ttlMs: number | undefined;
   readonly #seen: SeenKeys;
 
-  constructor(args: FieldTable, { host }: ExchangePlace) {
+  constructor(args: FieldTable, place: ExchangePlace) {
     this.#header = deduplicationHeader(args);
     this.#ttlMs = positiveInteger(args, TTL);
-    this.#seen = new SeenKeys(positiveInteger(args, SIZE) ?? 1, host.logs.clock);
+    const log = isKept(args) ? new KeyLog(place) : undefined;
+    this.#seen = new SeenKeys(positiveInteger(args, SIZE) ?? 1, place.host.logs.clock, log);
   }
 
   add(binding: Binding): void {
@@ -44,14 +46,19 @@ class DeduplicationRouter implements Router {
     addAll(this.#bindings, targets);
   }
 
+  restore(): void {
+    this.#seen.restore();
+  }
+
   delete(): void {
-    this.#seen.clear();
+    this.#seen.forget();
   }
 }
 
 export const MESSAGE_DEDUPLICATION: ExchangeType = {
   name: 'x-message-deduplication',
   routesEachKey: false,
+  keepsMessages: isKept,
   validateDeclaration: (args) => {
     if (positiveInteger(args, SIZE) === undefined) {
       throw refusal(`Missing or invalid argument, '${SIZE}' must be an integer greater than 0`);
@@ -66,6 +73,12 @@ export const MESSAGE_DEDUPLICATION: ExchangeType = {
   },
   createRouter: (args, place) => new DeduplicationRouter(args, place),
 };
+
+/** Whether what was seen outlives the broker. */
+function isKept(args: FieldTable): boolean {
+  const persistence = lookUp(args, PERSISTENCE);
+  return persistence?.type === 'S' && persistence.value === 'disk';
+}
 
 /** undefined when it is missing or something else. A string that holds one will do. */
 function positiveInteger(args: FieldTable, key: string): number | undefined {

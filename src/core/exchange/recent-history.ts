@@ -57,7 +57,7 @@ class RecentHistoryRouter implements Router {
 export const RECENT_HISTORY: ExchangeType = {
   name: 'x-recent-history',
   routesEachKey: false,
-  keepsMessages: true,
+  keepsMessages: () => true,
   validateDeclaration: (args) => {
     const length = lookUp(args, ARGUMENT);
     if (length === undefined || lengthOf(length) !== undefined) return;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { type PlainValue, table } from '../../../../protocol/amqp/field-table.js';
 import { reachesQueue } from '../../../../src/core/router.js';
+import { RecordingStore } from '../../../support/recording-store.js';
 import { keepingHost } from './keeping.js';
 import { messageOf } from './routing.js';
 
@@ -105,6 +106,56 @@ describe('the deduplication exchange', () => {
     const message = messageOf('', { headers: table({ 'x-deduplication-header': 'a' }) });
     const routed = () => reachesQueue(host.route(host.exchange('y'), message, []).targets);
     expect([routed(), routed()]).toEqual([true, false]);
+  });
+
+  describe('over a restart', () => {
+    const HOUR_MS = 3_600_000;
+
+    function restarted(persistence: string, durable = true) {
+      const store = new RecordingStore();
+      const before = keepingHost(store);
+      const settings = { 'x-cache-size': 3, 'x-cache-persistence': persistence, 'x-cache-ttl': HOUR_MS };
+      before.declare('x', DEDUPLICATION, settings, durable);
+      const early = Array.from({ length: 200 }, (_, index) => `early ${index}`);
+      for (const value of [...early, 'first', 'second', 'third', 'fourth', 'second']) {
+        if (value.endsWith('0')) store.closeBatch();
+        before.publish('x', { headers: { 'x-deduplication-header': value } });
+      }
+      before.publish('x', { headers: { 'x-deduplication-header': 'short', 'x-cache-ttl': 10 } });
+      store.makeDurable(store.closeBatch());
+      store.crash();
+      const after = keepingHost(store, before.definitions);
+      after.declare('x', DEDUPLICATION, settings, durable);
+      after.bind('x', after.queue('q').name);
+      /** Whether the exchange has seen it; now it has. */
+      const seen = (value: string): boolean => {
+        after.publish('x', { headers: { 'x-deduplication-header': value } });
+        return after.bodies(after.queue('q')).length === 0;
+      };
+      return { store, after, seen };
+    }
+
+    it('knows the latest when they are kept on disk, for as long as they had', () => {
+      const { store, after, seen } = restarted('disk');
+      expect([seen('third'), seen('fourth'), seen('short')]).toEqual([true, true, true]);
+      after.clock.advance(10);
+      expect([seen('short'), seen('fourth')]).toEqual([false, true]);
+      // Full: the oldest goes, on disk too.
+      expect([seen('fifth'), seen('third')]).toEqual([false, false]);
+      after.clock.advance(HOUR_MS);
+      expect(seen('fifth')).toBe(false);
+      store.closeBatch();
+      expect(store.rebuild(after.host.exchange('x').logId ?? 0)).toHaveLength(3);
+      after.host.deleteExchange('x', false);
+      after.host.deleteQueue('q', {}, false, false);
+      expect(after.logs.segments.allocatedBytes).toBe(0);
+    });
+
+    it('has forgotten them when they are kept in memory, or the exchange is not durable', () => {
+      for (const { seen } of [restarted('memory'), restarted('disk', false)]) {
+        expect([seen('third'), seen('third')]).toEqual([false, true]);
+      }
+    });
   });
 
   it.each<[Settings, string]>([

@@ -23,7 +23,7 @@ it('agrees with a list, whatever is seen and whenever', () => {
     expect(seen.size).toBe(model.length);
     if (random.chance(0.1)) clock.advance(random.below(10));
     if (random.chance(0.001)) {
-      seen.clear();
+      seen.forget();
       model = [];
     }
   }
