@@ -71,7 +71,7 @@ describe('the command line', () => {
     argv.push('--default-user', 'app', '--default-pass', '-s=3,c', '--default-vhost', 'orders');
     argv.push('--loopback-users', 'app,guest', '--max-connections', '5', '--channel-max', '100', '--frame-max', '4096');
     argv.push('--heartbeat', '0', '--max-message-size', '1', '--handshake-timeout', '50');
-    argv.push('--consumer-timeout', '0', '--event-exchange', 'true');
+    argv.push('--consumer-timeout', '0', '--event-exchange');
     expect(run(argv)).toEqual({
       hosts: ['::1', 'localhost'],
       consumerTimeoutMs: 0,
