@@ -5,15 +5,10 @@
  */
 import { BrokerError } from '../errors.js';
 import type { Binding, BindingDestination } from './binding.js';
+import { BindingTable } from './binding-table.js';
 import { DeadLetters } from './dead-letters.js';
 import type { Deadlines } from './deadlines.js';
-import {
-  bindingDefinition,
-  DefinitionChanges,
-  exchangeDefinition,
-  isDurableBinding,
-  queueDefinition,
-} from './definitions.js';
+import { DefinitionChanges, exchangeDefinition, isDurableBinding, queueDefinition } from './definitions.js';
 import { assertEquivalentExchange, assertEquivalentQueue, lockedQueue } from './equivalence.js';
 import type { Events } from './events.js';
 import { Exchange, type ExchangeOptions } from './exchange/exchange.js';
@@ -39,12 +34,13 @@ import type { CommitId } from './ports/message-store.js';
 import type { PropertiesCodec } from './ports/properties-codec.js';
 import { queueTypeOf, validateQueueArguments, validateQueueProperties } from './queue/arguments.js';
 import { withDefaultType } from './queue/default-type.js';
+import { assertDeletable } from './queue/deletion.js';
 import type { MessageTarget, PublishOutcome, Queue, QueueOptions, QueueOwner } from './queue/queue.js';
 import type { QueueHost, QueueType } from './queue/queue-type.js';
 import { queueType } from './queue/registry.js';
 import { isReplyName, ReplyQueues } from './reply-queues.js';
 import { RouteWalk } from './router.js';
-import { bindingFacts, exchangeFacts, nameFacts, queueFacts } from './topology-events.js';
+import { exchangeFacts, nameFacts, queueFacts } from './topology-events.js';
 import { TRACE_EXCHANGE, Tracer } from './tracer.js';
 import type { Turn } from './turn.js';
 
@@ -107,6 +103,7 @@ export class VirtualHost implements QueueHost, ExchangeHost {
   readonly #defaultExchange: Exchange;
   readonly #walk = new RouteWalk((name) => this.#exchanges.get(name));
   readonly #changes: DefinitionChanges;
+  readonly #bindings: BindingTable;
 
   constructor(name: string, environment: VirtualHostEnvironment) {
     this.name = name;
@@ -120,6 +117,7 @@ export class VirtualHost implements QueueHost, ExchangeHost {
     this.deadLetters = new DeadLetters(this, environment.properties, environment.logs.clock);
     this.#environment = environment;
     this.#changes = new DefinitionChanges(environment.definitions);
+    this.#bindings = new BindingTable(this, this.#changes);
     this.policies = new Policies(this, this.#changes);
     this.parameters = new Parameters(name, this.policies, this.#changes);
     this.replyQueues = new ReplyQueues(() => this.touch());
@@ -282,15 +280,7 @@ export class VirtualHost implements QueueHost, ExchangeHost {
       return 0;
     }
     const queue = this.queue(name, requester);
-    const { deleteFlags } = queueType(queue.type);
-    if (deleteFlags === 'refused') this.#refuseDeleteFlags(queue, ifUnused, ifEmpty);
-    const obeyed = deleteFlags === 'obeyed';
-    if (obeyed && ifEmpty && queue.readyCount > 0) {
-      throw new BrokerError('precondition-failed', `${describeQueue(name, this.name)} not empty`);
-    }
-    if (obeyed && ifUnused && queue.consumerCount > 0) {
-      throw new BrokerError('precondition-failed', `${describeQueue(name, this.name)} in use`);
-    }
+    assertDeletable(queue, this.name, ifUnused, ifEmpty);
     const ready = queue.readyCount;
     this.#removeQueue(queue);
     return ready;
@@ -321,10 +311,7 @@ export class VirtualHost implements QueueHost, ExchangeHost {
     }
     exchange.type.validateBinding?.(routingKey, args, destination);
     exchange.router.validateBinding?.(routingKey, args, destination);
-    const binding = this.#attach(exchange, destination, routingKey, args);
-    if (isDurableBinding(binding)) this.#changes.put(bindingDefinition(this.name, binding));
-    this.touch();
-    this.events.emit('binding.created', () => bindingFacts(binding, this.name));
+    const binding = this.#bindings.add(exchange, destination, routingKey, args);
     exchange.router.bound?.(binding);
   }
 
@@ -338,7 +325,7 @@ export class VirtualHost implements QueueHost, ExchangeHost {
       this.#changes.noteLatest();
       return;
     }
-    this.#detach(binding);
+    this.#bindings.remove(binding);
     if (this.#isOrphaned(exchange)) this.#removeExchanges([exchange]);
   }
 
@@ -346,7 +333,7 @@ export class VirtualHost implements QueueHost, ExchangeHost {
   delete(): void {
     for (const queue of [...this.#queues.values()]) this.#removeQueue(queue);
     const exchanges = [...this.#exchanges.values()];
-    for (const { outgoing } of exchanges) for (const binding of [...outgoing]) this.#detach(binding);
+    for (const { outgoing } of exchanges) for (const binding of [...outgoing]) this.#bindings.remove(binding);
     this.#removeExchanges(exchanges.filter(({ name }) => name !== '' && !isReserved(name)));
     this.policies.drop();
     this.parameters.drop();
@@ -403,13 +390,6 @@ export class VirtualHost implements QueueHost, ExchangeHost {
 
   // --- inside
 
-  #refuseDeleteFlags({ name, type }: Queue, ifUnused: boolean, ifEmpty: boolean): void {
-    if (!ifUnused && !ifEmpty) return;
-    const flag = ifUnused ? 'if-unused' : 'if-empty';
-    const text = `queue.delete operations with ${flag} flag set are not supported by ${type} queues`;
-    throw new BrokerError('not-implemented', `cannot delete ${describeQueue(name, this.name)}. ${text}`);
-  }
-
   #trace(tracer: Tracer, exchange: Exchange, message: RoutedMessage, furtherKeys: readonly string[]): void {
     const { targets } = this.#walk;
     // The next one is to be traced too.
@@ -458,36 +438,17 @@ export class VirtualHost implements QueueHost, ExchangeHost {
   #restoreBinding(definition: BindingDefinition): void {
     const { source, destinationKind: kind, destination: name, routingKey, arguments: args } = definition;
     const owner = {};
-    this.#attach(this.exchange(source), this.#destination({ kind, name }, owner), routingKey, args);
+    this.#bindings.attach(this.exchange(source), this.#destination({ kind, name }, owner), routingKey, args);
   }
 
   #insertQueue(queue: Queue): void {
     this.#queues.set(queue.name, queue);
-    this.#attach(this.#defaultExchange, { kind: 'queue', queue }, queue.name, EMPTY_TABLE);
+    this.#bindings.attach(this.#defaultExchange, { kind: 'queue', queue }, queue.name, EMPTY_TABLE);
   }
 
   #destination(to: DestinationName, requester: QueueOwner): BindingDestination {
     if (to.kind === 'queue') return { kind: 'queue', queue: this.queue(to.name, requester) };
     return { kind: 'exchange', exchange: this.exchange(to.name) };
-  }
-
-  #attach(source: Exchange, destination: BindingDestination, routingKey: string, args: FieldTable): Binding {
-    const binding: Binding = { source, destination, routingKey, arguments: args };
-    source.add(binding);
-    incomingOf(destination).add(binding);
-    return binding;
-  }
-
-  #detach(binding: Binding): void {
-    binding.source.remove(binding);
-    incomingOf(binding.destination).delete(binding);
-    if (isDurableBinding(binding) && binding.source !== this.#defaultExchange) {
-      this.#changes.remove(bindingDefinition(this.name, binding));
-    }
-    if (binding.source !== this.#defaultExchange) {
-      this.events.emit('binding.deleted', () => bindingFacts(binding, this.name));
-    }
-    this.touch();
   }
 
   /** An auto-delete exchange without its last binding. */
@@ -499,7 +460,7 @@ export class VirtualHost implements QueueHost, ExchangeHost {
   #removeExchanges(going: Exchange[]): void {
     for (let exchange = going.pop(); exchange !== undefined; exchange = going.pop()) {
       this.#exchanges.delete(exchange.name);
-      for (const binding of [...exchange.outgoing]) this.#detach(binding);
+      for (const binding of [...exchange.outgoing]) this.#bindings.remove(binding);
       this.#unbindDestination(exchange.incoming, going);
       if (exchange.options.durable) this.#changes.remove(exchangeDefinition(this.name, exchange));
       exchange.router.delete?.();
@@ -524,7 +485,7 @@ export class VirtualHost implements QueueHost, ExchangeHost {
   /** Removes the bindings that lead to one destination and notes the exchanges that this orphans. */
   #unbindDestination(incoming: Set<Binding>, orphans: Exchange[]): void {
     for (const binding of [...incoming]) {
-      this.#detach(binding);
+      this.#bindings.remove(binding);
       if (this.#isOrphaned(binding.source)) orphans.push(binding.source);
     }
   }
@@ -534,8 +495,4 @@ export class VirtualHost implements QueueHost, ExchangeHost {
     if (owned === undefined) this.#owned.set(owner, new Set([queue]));
     else owned.add(queue);
   }
-}
-
-function incomingOf(destination: BindingDestination): Set<Binding> {
-  return destination.kind === 'queue' ? destination.queue.bindings : destination.exchange.incoming;
 }
