@@ -227,6 +227,16 @@ export class WireClient {
     return (own.shift() ?? general.shift()) as Item;
   }
 
+  /** Whatever came on the channel so far, without waiting. */
+  takeAll(channel: number): Item[] {
+    return this.inbox.on(channel).splice(0);
+  }
+
+  /** The peer ended the connection. */
+  get hasEnded(): boolean {
+    return this.inbox.ended;
+  }
+
   /**
    * Nothing more came on the channel. What was on its way is waited for by a round trip: through `queue` when it is
    * the queue that would send, and over channel `via` when this channel cannot answer.
