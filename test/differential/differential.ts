@@ -63,7 +63,7 @@ async function started(
 /** On disk, as the command runs. */
 async function startOurs(): Promise<{ amqpUrl: string; stop(): Promise<void> }> {
   const directory = mkdtempSync(join(tmpdir(), 'jackalope-differential-'));
-  const broker = await ChildBroker.start({ args: ['--data-dir', directory, '--log-level', 'error'] });
+  const broker = await ChildBroker.start({ args: ['--data-dir', directory] });
   const stop = async (): Promise<void> => {
     await broker.stop();
     rmSync(directory, { recursive: true, force: true });
