@@ -143,7 +143,7 @@ class Author {
   #properties(): MessageProperties {
     const random = this.#random;
     const properties: MessageProperties = {};
-    if (random.chance(0.4)) properties.deliveryMode = random.chance(0.02) ? 7 : 1 + random.below(2);
+    if (random.chance(0.4)) properties.deliveryMode = random.chance(0.005) ? 7 : 1 + random.below(2);
     if (random.chance(0.25)) properties.priority = random.pick([0, 1, 2, 3, 5, 9, 255]);
     if (random.chance(0.2)) properties.expiration = this.#expiration();
     if (random.chance(0.03)) properties.userId = random.pick(['guest', 'guest', 'bob']);
@@ -168,6 +168,7 @@ class Author {
     if (random.chance(0.4)) table.push(['h', random.pick(HEADER_VALUES)]);
     if (random.chance(0.2)) table.push(['x-h', random.pick(HEADER_VALUES)]);
     if (random.chance(0.2)) table.push(['i', random.pick(HEADER_VALUES)]);
+    if (random.chance(0.03)) table.push(['i', { type: 'd', value: 1 }]);
     if (random.chance(0.2)) table.push(['CC', this.#copyKeys()]);
     if (random.chance(0.2)) table.push(['BCC', this.#copyKeys()]);
     if (random.chance(0.02)) table.push(['x-death', { type: 'A', value: [{ type: 'F', value: CLIENT_DEATH }] }]);
