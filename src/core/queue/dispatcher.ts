@@ -1,6 +1,6 @@
 /**
- * Which consumer gets the next message: the highest priority that has credit; among equals strict round robin in the
- * order of subscription (RabbitMQ's consumer priorities). With single active consumer, only the active one.
+ * Which consumer gets the next message: the highest priority that has credit; among equals round robin, where one that
+ * comes, or has credit again, goes last (RabbitMQ's order). With single active consumer, only the active one.
  */
 import type { Consumer } from '../consumer.js';
 
@@ -9,6 +9,8 @@ interface PriorityGroup {
   readonly consumers: Consumer[];
   /** Index of the consumer whose turn it is. */
   next: number;
+  /** Those that had no credit when it was their turn. */
+  readonly waiting: Consumer[];
 }
 
 export class Dispatcher {
@@ -43,10 +45,10 @@ export class Dispatcher {
     if (at === -1) at = this.#groups.length;
     let group = this.#groups[at];
     if (group?.priority !== consumer.priority) {
-      group = { priority: consumer.priority, consumers: [], next: 0 };
+      group = { priority: consumer.priority, consumers: [], next: 0, waiting: [] };
       this.#groups.splice(at, 0, group);
     }
-    group.consumers.push(consumer);
+    placeLast(group, consumer);
     this.#count++;
     if (consumer.exclusive && !this.isShared) this.#exclusive = true;
     if (this.singleActive) this.#active ??= consumer;
@@ -55,11 +57,8 @@ export class Dispatcher {
   /** False when the consumer was not here. */
   remove(consumer: Consumer): boolean {
     const group = this.#groups.find((candidate) => candidate.priority === consumer.priority);
-    const at = group?.consumers.indexOf(consumer) ?? -1;
-    if (group === undefined || at === -1) return false;
-    group.consumers.splice(at, 1);
-    if (at < group.next) group.next--;
-    if (group.consumers.length === 0) this.#groups.splice(this.#groups.indexOf(group), 1);
+    if (group === undefined || !removeFrom(group, consumer)) return false;
+    if (group.consumers.length + group.waiting.length === 0) this.#groups.splice(this.#groups.indexOf(group), 1);
     this.#count--;
     if (consumer.exclusive) this.#exclusive = false;
     if (this.#active === consumer) this.#active = this.#groups[0]?.consumers[0];
@@ -70,11 +69,16 @@ export class Dispatcher {
   next(): Consumer | undefined {
     if (this.singleActive) return this.#active?.hasCredit() === true ? this.#active : undefined;
     for (const group of this.#groups) {
+      if (group.waiting.length > 0) readmit(group);
       const consumers = group.consumers;
-      for (let tried = 0; tried < consumers.length; tried++) {
+      while (consumers.length > 0) {
         if (group.next >= consumers.length) group.next = 0;
-        const consumer = consumers[group.next++];
-        if (consumer?.hasCredit() === true) return consumer;
+        const consumer = consumers[group.next];
+        if (consumer?.hasCredit() === true) {
+          group.next++;
+          return consumer;
+        }
+        group.waiting.push(...consumers.splice(group.next, 1));
       }
     }
     return undefined;
@@ -87,6 +91,36 @@ export class Dispatcher {
 
   /** Every consumer, highest priority first. */
   all(): Consumer[] {
-    return this.#groups.flatMap((group) => group.consumers);
+    return this.#groups.flatMap((group) => [...group.consumers, ...group.waiting]);
   }
+}
+
+function placeLast(group: PriorityGroup, consumer: Consumer): void {
+  // At index 0 a round begins: last is then at the end.
+  if (group.next === 0) group.consumers.push(consumer);
+  else group.consumers.splice(group.next++, 0, consumer);
+}
+
+function readmit(group: PriorityGroup): void {
+  const { waiting } = group;
+  let kept = 0;
+  for (const consumer of waiting) {
+    if (consumer.hasCredit()) placeLast(group, consumer);
+    else waiting[kept++] = consumer;
+  }
+  waiting.length = kept;
+}
+
+/** False when it was not there. */
+function removeFrom(group: PriorityGroup, consumer: Consumer): boolean {
+  const at = group.consumers.indexOf(consumer);
+  if (at !== -1) {
+    group.consumers.splice(at, 1);
+    if (at < group.next) group.next--;
+    return true;
+  }
+  const waitingAt = group.waiting.indexOf(consumer);
+  if (waitingAt === -1) return false;
+  group.waiting.splice(waitingAt, 1);
+  return true;
 }

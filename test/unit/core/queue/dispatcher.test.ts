@@ -35,11 +35,19 @@ describe('the dispatcher', () => {
     expect(dispatcherOf({ a: {}, b: {}, c: {} }).turns(8)).toBe('abcabcab');
   });
 
-  it('passes over who has no credit and keeps the order of the others', () => {
+  it('puts who has credit again behind the others', () => {
     const { consumer, turns } = dispatcherOf({ a: {}, b: { credit: 1 }, c: {} });
     expect(turns(6)).toBe('abcaca');
     consumer('b').credit = 5;
-    expect(turns(4)).toBe('bcab');
+    expect(turns(4)).toBe('cabc');
+  });
+
+  it('puts who comes behind those who were served', () => {
+    const { dispatcher, turns } = dispatcherOf({ a: {} });
+    expect(turns(1)).toBe('a');
+    dispatcher.add(new RecordingConsumer('b'));
+    expect(dispatcher.next()?.tag).toBe('a');
+    expect(dispatcher.next()?.tag).toBe('b');
   });
 
   it('serves higher priorities first, and lower ones only while no higher one has credit', () => {
@@ -69,7 +77,7 @@ describe('the dispatcher', () => {
     dispatcher.remove(consumer('d'));
     expect(turns(3)).toBe('bcb');
     dispatcher.add(consumer('a'));
-    expect(turns(4)).toBe('cabc');
+    expect(turns(4)).toBe('cbac');
   });
 
   it('says whether a consumer was there', () => {
