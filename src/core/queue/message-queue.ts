@@ -131,7 +131,11 @@ export class MessageQueue implements Queue, TurnTask, ExpiringQueue {
   take(reader: RecordReader): boolean {
     if (this.#expiry !== undefined) this.#expiry.dropExpired(Number.POSITIVE_INFINITY);
     if (!this.#take(reader)) return false;
-    if (this.#expiry !== undefined) this.#expiry.awaitHead();
+    if (this.#expiry !== undefined) {
+      // What is ready now is told to who took this one.
+      this.#expiry.dropExpired(Number.POSITIVE_INFINITY);
+      this.#expiry.awaitHead();
+    }
     return true;
   }
 

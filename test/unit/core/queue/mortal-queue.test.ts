@@ -55,6 +55,18 @@ describe('messages that expire', () => {
     expect(consumer.bodies).toEqual(['in time']);
   });
 
+  it('are not counted as ready when one is taken', () => {
+    const core = coreEnvironment();
+    const queue = declare(core, 'q');
+    publish(core, queue, { body: 'lives' });
+    publish(core, queue, { body: 'dies' }, 10);
+    core.clock.advance(20);
+    core.clock.refresh();
+    expect(queue.readyCount).toBe(2);
+    expect(queue.take(new RecordReader())).toBe(true);
+    expect(queue.readyCount).toBe(0);
+  });
+
   it('are waited for anew when the head changes', () => {
     const core = coreEnvironment();
     const queue = declare(core, 'q');
