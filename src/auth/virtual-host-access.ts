@@ -94,7 +94,7 @@ export class VirtualHostAccess {
 
   declareQueue(givenName: string, flags: Omit<QueueOptions, 'owner'> & { readonly exclusive: boolean }): Queue {
     const { durable, autoDelete, exclusive, arguments: args } = flags;
-    const name = this.#host.queueNameToDeclare(givenName) || generatedName('amq.gen-');
+    const name = this.#host.queueNameToDeclare(givenName, args) || generatedName('amq.gen-');
     this.#check('configure', 'queue', name);
     if (this.#host.findQueue(name) === undefined) this.#checkDeadLetterExchange(name, args);
     const owner = exclusive ? this.#owner : undefined;

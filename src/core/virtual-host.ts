@@ -32,7 +32,7 @@ import type {
 } from './ports/definition-store.js';
 import type { CommitId } from './ports/message-store.js';
 import type { PropertiesCodec } from './ports/properties-codec.js';
-import { queueTypeOf, validateQueueArguments, validateQueueProperties } from './queue/arguments.js';
+import { queueTypeOf, refuseServerName, validateQueueArguments, validateQueueProperties } from './queue/arguments.js';
 import { withDefaultType } from './queue/default-type.js';
 import { assertDeletable } from './queue/deletion.js';
 import type { MessageTarget, PublishOutcome, Queue, QueueOptions, QueueOwner } from './queue/queue.js';
@@ -240,9 +240,13 @@ export class VirtualHost implements QueueHost, ExchangeHost {
     return queue;
   }
 
-  /** The name to declare: without line breaks. Throws for a reserved one, there or not; '' stays ''. */
-  queueNameToDeclare(name: string): string {
+  /**
+   * The name to declare: without line breaks. Throws for a reserved one, there or not; '' stays '', where the type takes
+   * a name of the broker's choice.
+   */
+  queueNameToDeclare(name: string, args: FieldTable): string {
     const stripped = stripLineBreaks(name);
+    if (stripped === '') refuseServerName(args);
     if (isReserved(stripped)) {
       throw new BrokerError('access-refused', `queue name '${stripped}' contains reserved prefix 'amq.*'`);
     }

@@ -59,6 +59,32 @@ describe('a quorum queue', () => {
     await client.expectChannelClose(1, 406, text, [50, 10]);
   });
 
+  test('has a name of its own', async ({ client }) => {
+    client.send(1, { name: 'queue.declare', arguments: quorumArguments() });
+    const text = 'PRECONDITION_FAILED - Cannot declare a server-named queue for type rabbit_quorum_queue';
+    await client.expectChannelClose(1, 406, text, [50, 10]);
+  });
+
+  test('is not to be got from beside a single active consumer', async ({ client, unique }) => {
+    const queue = unique('single');
+    const single = table({ 'x-queue-type': 'quorum', 'x-single-active-consumer': true });
+    await declareQueue(client, { queue, durable: true, arguments: single });
+    client.send(1, { name: 'basic.get', queue });
+    const text =
+      `RESOURCE_LOCKED - cannot obtain access to locked queue '${queue}' in vhost '/'. ` +
+      'basic.get operations are not supported by quorum queues with single active consumer';
+    await client.expectChannelClose(1, 405, text, [60, 70]);
+  });
+
+  test('compares what it was declared with in an order of its own', async ({ client, unique }) => {
+    const queue = unique('compared');
+    await quorumQueue(client, queue, { 'x-message-ttl': 60_000, 'x-delivery-limit': 3 });
+    const other = quorumArguments({ 'x-message-ttl': 30_000, 'x-delivery-limit': 4 });
+    client.send(1, { name: 'queue.declare', queue, durable: true, arguments: other });
+    const text = `PRECONDITION_FAILED - inequivalent arg 'x-delivery-limit' for queue '${queue}' in vhost '/': received '4' but current is '3'`;
+    await client.expectChannelClose(1, 406, text, [50, 10]);
+  });
+
   test('passes messages on', async ({ client, unique }) => {
     const queue = await quorumQueue(client, unique('q'));
     await bindQueue(client, { queue, exchange: 'amq.topic', routingKey: 'quorum.*' });

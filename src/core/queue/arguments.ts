@@ -243,14 +243,31 @@ export function validateQueueArguments(
   }
 }
 
+/** Throws BrokerError('precondition-failed') for a type whose queues their clients name. */
+export function refuseServerName(args: FieldTable): void {
+  const type = requestedType(args);
+  if (type === 'classic') return;
+  throw new BrokerError('precondition-failed', `Cannot declare a server-named queue for type rabbit_${type}_queue`);
+}
+
 /** Compares what the stored queue's type knows. Throws BrokerError('precondition-failed') for the first difference. */
 export function assertEquivalentArguments(stored: FieldTable, received: FieldTable, resource: string): void {
   const queueType = requestedType(stored);
-  for (const { key, knownTo } of QUEUE_ARGUMENTS) {
-    if (!knownTo.includes(queueType)) continue;
+  const keys = QUEUE_ARGUMENTS.filter(({ knownTo }) => knownTo.includes(queueType)).map(({ key }) => key);
+  for (const key of queueType === 'quorum' ? keys.toSorted(inOrderOfQuorum) : keys) {
     const missing = key === 'x-queue-type' ? CLASSIC_TYPE : undefined;
     assertEquivalentArgument(key, lookUp(stored, key) ?? missing, lookUp(received, key) ?? missing, resource);
   }
+}
+
+/** RabbitMQ compares those of quorum queues in an order of its own. */
+function inOrderOfQuorum(one: string, other: string): number {
+  return placeAmongQuorum(one) - placeAmongQuorum(other);
+}
+
+function placeAmongQuorum(key: string): number {
+  if (key.startsWith('x-dead-letter')) return 0;
+  return key === 'x-message-ttl' || key === 'x-queue-leader-locator' ? 2 : 1;
 }
 
 /** Throws BrokerError('precondition-failed') for a queue that would not outlive the broker where its type must. */

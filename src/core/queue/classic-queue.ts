@@ -12,6 +12,7 @@ export const CLASSIC: QueueType = {
   name: 'classic',
   alwaysKept: false,
   takesGlobalPrefetch: true,
+  takesGetsBesideActive: true,
   deleteFlags: 'obeyed',
   logCount: (args) => (settingsOf(args).maxPriority ?? 0) + 1,
   create: (id, name, options, host) => {

@@ -34,6 +34,8 @@ export interface QueueType {
   readonly alwaysKept: boolean;
   /** A consumer may share a prefetch limit with others of its channel. */
   readonly takesGlobalPrefetch: boolean;
+  /** Messages may be got although a single consumer is the active one. */
+  readonly takesGetsBesideActive: boolean;
   /** What happens to the flags if-unused and if-empty of a delete. */
   readonly deleteFlags: 'obeyed' | 'refused' | 'ignored';
   /** How many logs a queue with these arguments has. */

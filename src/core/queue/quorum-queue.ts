@@ -11,6 +11,7 @@ export const QUORUM: QueueType = {
   name: 'quorum',
   alwaysKept: true,
   takesGlobalPrefetch: false,
+  takesGetsBesideActive: false,
   deleteFlags: 'refused',
   logCount: () => 2,
   create: (id, name, options, host) => {

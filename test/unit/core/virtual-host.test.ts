@@ -247,9 +247,9 @@ describe('declaring', () => {
 
   it('strips line breaks and refuses reserved names', () => {
     const { host } = hostWithShortcuts();
-    expect([host.queueNameToDeclare('a\r\nb\n'), host.queueNameToDeclare('')]).toEqual(['ab', '']);
+    expect([host.queueNameToDeclare('a\r\nb\n', []), host.queueNameToDeclare('', [])]).toEqual(['ab', '']);
     const refused = ['access-refused', "queue name 'amq.x' contains reserved prefix 'amq.*'"];
-    expect(refusal(() => host.queueNameToDeclare('am\nq.x'))).toEqual(refused);
+    expect(refusal(() => host.queueNameToDeclare('am\nq.x', []))).toEqual(refused);
   });
 });
 

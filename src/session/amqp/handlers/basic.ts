@@ -22,6 +22,7 @@ import {
 import { ByteReader } from '../../../../protocol/byte-reader.js';
 import { RecordReader } from '../../../core/log/record.js';
 import { describeQueue, generatedName } from '../../../core/names.js';
+import type { Queue } from '../../../core/queue/queue.js';
 import { queueType } from '../../../core/queue/registry.js';
 import { REPLY_TO } from '../../../core/reply-queues.js';
 import { BrokerError } from '../../../errors.js';
@@ -119,6 +120,7 @@ function basicCancelOk(): void {}
 function basicGet(channel: Channel, reader: ByteReader): void {
   const { queue: given, noAck } = decodeBasicGet(reader);
   const queue = channel.access.queueToRead(channel.queueName(given));
+  refuseGetBesideActive(queue, channel.access.virtualHostName);
   const { output, number } = channel;
   const record = new RecordReader();
   if (!queue.take(record)) {
@@ -142,6 +144,13 @@ function basicGet(channel: Channel, reader: ByteReader): void {
   );
   if (noAck) queue.ack(record.position);
   else channel.ledger.add(tag, record.position, channel.getSource(queue));
+}
+
+function refuseGetBesideActive({ name, type, settings }: Queue, virtualHost: string): void {
+  if (!settings.singleActiveConsumer || queueType(type).takesGetsBesideActive) return;
+  const reason = `basic.get operations are not supported by ${type} queues with single active consumer`;
+  const text = `cannot obtain access to locked ${describeQueue(name, virtualHost)}. ${reason}`;
+  throw new BrokerError('resource-locked', text);
 }
 
 function basicAck(channel: Channel, reader: ByteReader): void {
