@@ -64,6 +64,11 @@ export class ChannelState {
     }
   }
 
+  /** RabbitMQ takes them consumer by consumer, in whatever order, when several are settled at once. */
+  isOfOneConsumer(): boolean {
+    return this.#unsettled.every(({ consumer }) => consumer === this.#unsettled[0]?.consumer);
+  }
+
   /** All go back to their queues, but for those settled in a transaction. */
   recover(): void {
     this.#unsettled = [];

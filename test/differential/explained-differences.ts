@@ -24,6 +24,13 @@ export const explainedDifferences: readonly ExplainedDifference[] = [
     adapt: (theirs, _step, ours) => theirs.map((line) => withoutZeroCount(line, ours)),
   },
   {
+    id: 'last-death',
+    semantics: '3.5: x-last-death-reason, -queue and -exchange since 3.13',
+    ends: false,
+    adapt: (theirs, _step, ours) =>
+      theirs.map((line) => ours.find((own) => own.includes('x-last-death') && withoutLastDeath(own) === line) ?? line),
+  },
+  {
     id: 'stored-queue-type',
     semantics: '3.1: in 4.x every queue stores its x-queue-type',
     ends: false,
@@ -98,6 +105,18 @@ function sameBeginning(line: string, ours: readonly string[], pattern: RegExp): 
   const beginning = pattern.exec(line)?.[0];
   if (beginning === undefined) return line;
   return ours.find((own) => own.startsWith(beginning)) ?? line;
+}
+
+/** The same line when what it says is not what the newest entry of the history says. */
+function withoutLastDeath(line: string): string {
+  const { exchange, queue, reason } =
+    / x-death:\[\{count:l'\d+' exchange:S'(?<exchange>.*?)'.*? queue:S'(?<queue>.*?)' reason:S'(?<reason>.*?)'/.exec(
+      line.replace('{x-death', '{ x-death'),
+    )?.groups ?? {};
+  return line.replace(
+    ` x-last-death-exchange:S'${exchange}' x-last-death-queue:S'${queue}' x-last-death-reason:S'${reason}'`,
+    '',
+  );
 }
 
 function withoutZeroCount(line: string, ours: readonly string[]): string {

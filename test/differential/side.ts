@@ -104,7 +104,10 @@ export class Side {
   async #call(on: ChannelName, method: Sendable): Promise<void> {
     const [client, channel] = await this.#channel(on);
     if (method.name === 'basic.consume' || method.name === 'basic.get') channel.noAck = method.noAck ?? false;
-    if (method.name === 'basic.recover' || method.name === 'basic.recover-async') channel.recover();
+    if (method.name === 'basic.recover' || method.name === 'basic.recover-async') {
+      if (!channel.isOfOneConsumer()) return;
+      channel.recover();
+    }
     if (method.name === 'queue.declare' && method.passive !== true) this.#noteDeclared(method.queue);
     if (method.name === 'exchange.declare' && method.passive !== true) this.#noteDeclared(method.exchange);
     client.send(channel.number, method);
@@ -129,7 +132,7 @@ export class Side {
 
   async #settle({ on, by, which, multiple, requeue }: Step & { kind: 'settle' }): Promise<void> {
     const existing = this.#channels.get(on);
-    const isMultiple = multiple && by !== 'reject';
+    const isMultiple = multiple && by !== 'reject' && existing?.isOfOneConsumer() === true;
     const deliveryTag = existing?.settle(which, isMultiple);
     if (existing === undefined || deliveryTag === undefined) return;
     await this.#call(on, settlement(by, deliveryTag, isMultiple, requeue));

@@ -1,7 +1,8 @@
 /**
  * What a broker said in a step, as lines that can be compared: names without the prefix of the run, generated names by
  * the order in which they appeared, no delivery tags and no times. What RabbitMQ does not promise an order for is
- * sorted apart: channels, consumers, replies, returns and confirms each have a stream of lines in order.
+ * sorted apart: channels, consumers, replies, returns and confirms each have a stream of lines in order. Tables are in
+ * the order of their keys: 3.x sorts some, 4.x all (SEMANTICS 2.8).
  */
 import { Buffer } from 'node:buffer';
 import type { FieldTable, FieldValue } from '../../protocol/amqp/field-table.js';
@@ -83,7 +84,8 @@ function propertiesText(properties: MessageProperties): string {
 }
 
 function tableText(table: FieldTable): string {
-  return `{${table.map(([key, value]) => `${key}:${valueText(value)}`).join(' ')}}`;
+  const entries = table.map(([key, value]) => `${key}:${valueText(value)}`);
+  return `{${entries.toSorted().join(' ')}}`;
 }
 
 function valueText(value: FieldValue): string {
