@@ -93,7 +93,9 @@ export class VirtualHostAccess {
   }
 
   declareQueue(givenName: string, flags: Omit<QueueOptions, 'owner'> & { readonly exclusive: boolean }): Queue {
-    const { durable, autoDelete, exclusive, arguments: args } = flags;
+    const { autoDelete, exclusive, arguments: args } = flags;
+    // An exclusive queue is not durable, whatever the declaration says.
+    const durable = flags.durable && !exclusive;
     const name = this.#host.queueNameToDeclare(givenName, args) || generatedName('amq.gen-');
     this.#check('configure', 'queue', name);
     if (this.#host.findQueue(name) === undefined) this.#checkDeadLetterExchange(name, args);

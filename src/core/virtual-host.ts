@@ -322,13 +322,14 @@ export class VirtualHost implements QueueHost, ExchangeHost {
   /** A missing binding, exchange or queue is no error (SEMANTICS 2.4). */
   unbind(source: string, to: DestinationName, routingKey: string, args: FieldTable, requester: QueueOwner): void {
     const exchange = this.#exchanges.get(source);
-    const known = to.kind === 'queue' ? this.#queues.has(to.name) : this.#exchanges.has(to.name);
-    const binding =
-      known && exchange !== undefined ? exchange.find(this.#destination(to, requester), routingKey, args) : undefined;
+    const destination = this.#existing(to);
+    const binding = destination === undefined ? undefined : exchange?.find(destination, routingKey, args);
     if (exchange === undefined || binding === undefined) {
       this.#changes.noteLatest();
       return;
     }
+    // Whose queue it is matters only when there is something to unbind.
+    this.#destination(to, requester);
     this.#bindings.remove(binding);
     if (this.#isOrphaned(exchange)) this.#removeExchanges([exchange]);
   }
@@ -448,6 +449,13 @@ export class VirtualHost implements QueueHost, ExchangeHost {
   #insertQueue(queue: Queue): void {
     this.#queues.set(queue.name, queue);
     this.#bindings.attach(this.#defaultExchange, { kind: 'queue', queue }, queue.name, EMPTY_TABLE);
+  }
+
+  #existing(to: DestinationName): BindingDestination | undefined {
+    const queue = to.kind === 'queue' ? this.#queues.get(to.name) : undefined;
+    if (queue !== undefined) return { kind: 'queue', queue };
+    const exchange = to.kind === 'exchange' ? this.#exchanges.get(to.name) : undefined;
+    return exchange === undefined ? undefined : { kind: 'exchange', exchange };
   }
 
   #destination(to: DestinationName, requester: QueueOwner): BindingDestination {

@@ -117,6 +117,17 @@ describe('queue.bind', () => {
 });
 
 describe('queue.unbind', () => {
+  test('of what was not bound does not ask whose queue it is', async ({ client, connect }) => {
+    const queue = await exclusiveQueue(client);
+    const other = await connect();
+    await other.openChannel();
+    const unbind = { name: 'queue.unbind', queue, exchange: 'amq.direct', routingKey: 'never' } as const;
+    await other.rpc(1, unbind, 'queue.unbind-ok');
+    await bindQueue(client, { queue, exchange: 'amq.direct', routingKey: 'never' });
+    other.send(1, unbind);
+    await other.expectChannelClose(1, 405, /^RESOURCE_LOCKED/, [50, 50]);
+  });
+
   test('removes the binding and leaves the messages', async ({ client, unique }) => {
     const exchange = await declareExchange(client, { exchange: unique('x'), type: 'fanout' });
     const queue = await exclusiveQueue(client);

@@ -59,6 +59,17 @@ describe('x-max-length', () => {
     expect(await drain(client, queue)).toEqual(['b']);
   });
 
+  test('is kept by what is given back before a consumer gets it again', async ({ client }) => {
+    const queue = await limited(client, { 'x-max-length': 2 });
+    await consume(client, { queue });
+    publishAll(client, queue, ['a', 'b', 'c']);
+    expect(await deliveries(client, 3)).toEqual(['a', 'b', 'c']);
+    client.send(1, { name: 'basic.recover', requeue: true });
+    await client.expect(1, 'basic.recover-ok');
+    expect(await deliveries(client, 2)).toEqual(['b', 'c']);
+    await client.expectNothing(1, { queue });
+  });
+
   test('of 0 lets only through what a consumer takes at once', async ({ client }) => {
     const queue = await limited(client, { 'x-max-length': 0 });
     await selectConfirms(client);

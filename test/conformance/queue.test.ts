@@ -16,6 +16,13 @@ describe('queue.declare', () => {
     await client.rpc(1, { name: 'queue.declare', queue, exclusive: true }, 'queue.declare-ok', fields);
   });
 
+  test('takes an exclusive queue for the same, durable or not', async ({ client, unique }) => {
+    const queue = unique('q');
+    for (const durable of [false, true, false]) {
+      await client.rpc(1, { name: 'queue.declare', queue, exclusive: true, durable }, 'queue.declare-ok', { queue });
+    }
+  });
+
   test('without a name makes one up', async ({ client }) => {
     const one = await exclusiveQueue(client);
     const two = await exclusiveQueue(client);

@@ -157,7 +157,7 @@ export class MessageQueue implements Queue, TurnTask, ExpiringQueue {
     this.unackedCount--;
     if (this.#limit?.countsBytes === true) this.#limit.added(bodyBytes(this.#dropped));
     this.wake();
-    if (this.#limit !== undefined) this.#keepWithin(this.#limit);
+    if (this.#limit !== undefined) this.#dropAbove(this.#limit);
     if (this.#expiry !== undefined) this.#expiry.awaitHead();
   }
 
@@ -325,6 +325,12 @@ export class MessageQueue implements Queue, TurnTask, ExpiringQueue {
   #keepWithin(limit: LengthLimit): void {
     if (this.settings.overflow !== 'drop-head' || !limit.isExceeded(this.readyCount, 0)) return;
     if (this.#dispatcher.count > 0) this.#dispatch();
+    this.#dropAbove(limit);
+  }
+
+  /** What comes back is not offered to consumers before the limit is kept. */
+  #dropAbove(limit: LengthLimit): void {
+    if (this.settings.overflow !== 'drop-head') return;
     while (limit.isExceeded(this.readyCount, 0) && this.#dropHead('maxlen'));
     if (this.#expiry !== undefined) this.#expiry.awaitHead();
   }
