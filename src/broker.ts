@@ -29,8 +29,10 @@ import { HeartbeatMonitor } from './net/heartbeat.js';
 import { Listener } from './net/listener.js';
 import type { SocketTransport } from './net/transport.js';
 import { memoryLimitBytes } from './resources/memory-limit.js';
+import { AmqpConnection } from './session/amqp/connection.js';
+import type { AmqpEnvironment } from './session/amqp/environment.js';
 import { serverProperties } from './session/amqp/handshake.js';
-import { AmqpServer } from './session/amqp/server.js';
+import { Connections } from './session/shared/connections.js';
 import { ConsumerTimeouts } from './session/shared/consumer-timeouts.js';
 import { Durability } from './session/shared/durability.js';
 import { type AlarmSource, Alarms } from './session/shared/flow-control.js';
@@ -117,7 +119,7 @@ class RunningBroker implements Omit<Broker, keyof Administration> {
   readonly #users: UserStore;
   readonly #globalParameters: GlobalParameters;
   readonly #connections = new OpenConnections(this.#events);
-  readonly #amqp: AmqpServer;
+  readonly #amqp: Connections;
   readonly #listener: Listener;
   #lastLogId = 0;
   #closed: Promise<void> | undefined;
@@ -309,14 +311,14 @@ class RunningBroker implements Omit<Broker, keyof Administration> {
     return first;
   }
 
-  #createAmqpServer(): AmqpServer {
+  #createAmqpServer(): Connections {
     const { channelMax, frameMax, heartbeatSeconds, maxMessageSizeBytes, handshakeTimeoutMs } = this.#options;
     const { defaultUser, defaultPassword } = this.#options;
     const anonymous = { name: defaultUser, password: Buffer.from(defaultPassword) };
     const throttle = new PublishThrottle(this.#turn);
     const admission = new Admission((name) => this.#virtualHosts.get(name), this.#users, this.#connections);
     this.#storage.logs.pager.onCongestion = (congested) => throttle.set('paging', congested);
-    return new AmqpServer({
+    const environment: AmqpEnvironment = {
       clock: this.#clock,
       turn: this.#turn,
       log: this.#log,
@@ -334,7 +336,8 @@ class RunningBroker implements Omit<Broker, keyof Administration> {
         platform: `${programName()} on Node.js ${process.versions.node}`,
       }),
       openVirtualHost: (name, user, owner) => admission.admit(name, user, owner),
-    });
+    };
+    return new Connections(this.#clock, (transport, onGone) => new AmqpConnection(transport, environment, onGone));
   }
 
   #accepted(transport: SocketTransport): void {

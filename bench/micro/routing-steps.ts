@@ -6,7 +6,7 @@ import type { ExchangeHost, ExchangeType } from '../../src/core/exchange/exchang
 import { FANOUT } from '../../src/core/exchange/fanout.js';
 import { TOPIC } from '../../src/core/exchange/topic.js';
 import { EMPTY_TABLE } from '../../src/core/field-value.js';
-import { RouteCache } from '../../src/session/amqp/route-cache.js';
+import { RouteCache } from '../../src/session/shared/route-cache.js';
 import type { MicroStep, PreparedStep } from './step.js';
 
 const AREA = 'routing';
@@ -60,7 +60,7 @@ function cachedRoutes(count: number): PreparedStep {
   const cache = new RouteCache();
   const exchange = exchangeOf(DIRECT);
   const keys = Array.from({ length: count }, (_, i) => Buffer.from(`\0\0\0\x0aroute.${String(i).padStart(4, '0')}\0`));
-  for (const key of keys) cache.add({ key, epoch: 1, exchange, routingKey: '', mandatory: false, targets: [] });
+  for (const key of keys) cache.add({ key, epoch: 1, exchange, routingKey: '', targets: [] });
   return {
     run: (messages) => {
       for (let i = 0; i < messages; i++) {

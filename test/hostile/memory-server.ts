@@ -17,8 +17,10 @@ import { Turn } from '../../src/core/turn.js';
 import { VirtualHost } from '../../src/core/virtual-host.js';
 import { createLogger } from '../../src/logger.js';
 import { HeartbeatMonitor } from '../../src/net/heartbeat.js';
+import { AmqpConnection } from '../../src/session/amqp/connection.js';
+import type { AmqpEnvironment } from '../../src/session/amqp/environment.js';
 import { serverProperties } from '../../src/session/amqp/handshake.js';
-import { AmqpServer } from '../../src/session/amqp/server.js';
+import { Connections } from '../../src/session/shared/connections.js';
 import { ConsumerTimeouts } from '../../src/session/shared/consumer-timeouts.js';
 import { Durability } from '../../src/session/shared/durability.js';
 import { Alarms } from '../../src/session/shared/flow-control.js';
@@ -36,7 +38,7 @@ export class MemoryServer {
   readonly clock = new FakeClock();
   readonly alarms = new Alarms();
   readonly lines: LogLine[] = [];
-  readonly server: AmqpServer;
+  readonly server: Connections;
   readonly #users = new UserStore(new MemoryDefinitionStore());
   readonly #host: VirtualHost;
 
@@ -68,7 +70,7 @@ export class MemoryServer {
     const throttle = new PublishThrottle(turn);
     let opened = 0;
     const open: OpenAccess = (owner) => openAccess(this.#access(owner), ++opened);
-    this.server = new AmqpServer({
+    const environment: AmqpEnvironment = {
       clock,
       turn,
       log,
@@ -88,7 +90,8 @@ export class MemoryServer {
       durability: new Durability(store, turn, throttle),
       serverProperties: serverProperties({ platform: 'tests', version: '4.1.0', clusterName: 'test' }),
       openVirtualHost: (_name, _user, owner) => open(owner),
-    });
+    };
+    this.server = new Connections(clock, (transport, onGone) => new AmqpConnection(transport, environment, onGone));
   }
 
   /** A peer with an open connection and channel 1. */
@@ -115,7 +118,7 @@ export class MemoryPeer {
   readonly transport: MemoryTransport;
   readonly #clock: FakeClock;
 
-  constructor(clock: FakeClock, server: AmqpServer) {
+  constructor(clock: FakeClock, server: Connections) {
     this.#clock = clock;
     this.transport = new MemoryTransport(clock);
     this.transport.attach(server.accept(this.transport));

@@ -76,7 +76,9 @@ export function memoryBroker(limits: Partial<AmqpLimits> = {}, store?: MessageSt
   };
   const connect = () => {
     const transport = new MemoryTransport(clock);
-    const connection = new AmqpConnection(transport, amqp, (gone) => connections.delete(gone));
+    const connection: AmqpConnection = new AmqpConnection(transport, amqp, () => {
+      connections.delete(connection);
+    });
     transport.attach(connection);
     connections.add(connection);
     return { connection, transport };

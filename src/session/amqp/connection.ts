@@ -26,7 +26,8 @@ import { BrokerError } from '../../errors.js';
 import type { Logger } from '../../logger.js';
 import type { Monitored } from '../../net/heartbeat.js';
 import type { Transport, TransportHandler } from '../../net/transport.js';
-import { ThrottledPublisher } from '../shared/publish-throttle.js';
+import { type HeldPublisher, PublisherHold } from '../shared/publisher-hold.js';
+import { type GateReason, ReadGate } from '../shared/read-gate.js';
 import { Channel, type ChannelHost } from './channel.js';
 import { attempt, ChannelTable } from './channel-table.js';
 import type { AmqpEnvironment } from './environment.js';
@@ -34,7 +35,6 @@ import { FrameOutput } from './frame-output.js';
 import { type Capabilities, Handshake, LoginRefusal, SilentRefusal } from './handshake.js';
 import { HeldInput } from './held-input.js';
 import { PROTOCOL_HEADER, ProtocolHeader } from './protocol-header.js';
-import { type GateReason, ReadGate } from './read-gate.js';
 import { type AmqpError, toAmqpError } from './reply-codes.js';
 
 /**
@@ -54,22 +54,20 @@ const METHODS_A_TURN = 256;
 const HEARTBEAT_FRAME = Uint8Array.of(FrameType.heartbeat, 0, 0, 0, 0, 0, 0, 0xce);
 const CLOSE_OK_FRAME = Buffer.of(FrameType.method, 0, 0, 0, 0, 0, 4, 0, 10, 0, 51, 0xce);
 
-export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost, Monitored, TurnTask {
+export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost, HeldPublisher, Monitored, TurnTask {
   deferred = false;
   readonly environment: AmqpEnvironment;
   readonly output: FrameOutput;
   readonly held: HeldInput;
   readonly connectionName: string;
   readonly #transport: Transport;
-  readonly #onGone: (connection: AmqpConnection) => void;
+  readonly #onGone: () => void;
   readonly #handshake: Handshake;
   readonly #parser: FrameParser;
   readonly #channels = new ChannelTable();
   readonly #header = new ProtocolHeader();
   readonly #gate: ReadGate;
-  readonly #onAlarm = (): void => this.#alarmChanged();
-  readonly #publisher: ThrottledPublisher;
-  readonly #afterThrottle: TurnTask = { deferred: false, runInTurn: () => this.#openGate('throttle') };
+  readonly #hold: PublisherHold;
   #state: State = 'header';
   #log: Logger;
   #timer: Timer | undefined;
@@ -79,7 +77,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   #closeWaits = false;
   #methods = 0;
 
-  constructor(transport: Transport, environment: AmqpEnvironment, onGone: (connection: AmqpConnection) => void) {
+  constructor(transport: Transport, environment: AmqpEnvironment, onGone: () => void) {
     this.environment = environment;
     this.#transport = transport;
     this.#onGone = onGone;
@@ -87,13 +85,13 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     this.connectionName = `${remoteAddress}:${remotePort} -> ${localAddress}:${localPort}`;
     this.#log = environment.log.child({ connection: `${transport.remoteAddress}:${transport.remotePort}` });
     this.output = new FrameOutput(transport, environment.turn);
-    this.#publisher = new ThrottledPublisher(environment.throttle);
     this.#handshake = new Handshake(environment, this.output, transport.remoteAddress);
     this.#parser = new FrameParser(this, HANDSHAKE_FRAME_BYTES);
     this.#gate = new ReadGate(this.#parser, transport, () => this.held.continue());
+    this.#hold = new PublisherHold(this, this.#gate, transport, environment.alarms, environment.throttle);
     this.held = new HeldInput(
       this.#gate,
-      () => this.#openGate('commit'),
+      () => this.openGate('commit'),
       () => this.#nothingHeld(),
     );
     this.#timer = environment.clock.after(environment.limits.handshakeTimeoutMs, () => this.#handshakeLate());
@@ -142,7 +140,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
 
   onDrain(): void {
     if (!this.output.drained()) return;
-    this.#openGate('overflow');
+    this.openGate('overflow');
     this.#channels.wakeConsumers();
   }
 
@@ -152,11 +150,11 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     this.#timer?.cancel();
     this.output.close();
     this.environment.heartbeats.forget(this);
-    this.environment.alarms.unlisten(this.#onAlarm);
+    this.#hold.stop();
     this.#releaseAll();
     if (state === 'running') this.#log.warn({ err: error }, 'client closed the TCP connection without closing AMQP');
     else if (state === 'handshake') this.#log.warn({ err: error }, 'client closed the TCP connection in the handshake');
-    this.#onGone(this);
+    this.#onGone();
   }
 
   // --- FrameSink
@@ -196,8 +194,8 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
       bodyStart,
       bodyEnd,
     );
-    if (taken && this.environment.alarms.active) this.#block();
-    if (this.environment.throttle.active) this.#throttled();
+    if (taken && this.environment.alarms.active) this.#hold.block();
+    if (this.environment.throttle.active) this.#hold.slowDown();
     if (this.output.overflowing) this.#holdBack();
     return taken;
   }
@@ -212,7 +210,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     writeConnectionClose(this.output.writer, 0, error.code, error.text, error.classId, error.methodId);
     this.output.touch();
     // The close handshake must be read even from a peer that is blocked.
-    this.#openGate();
+    this.openGate();
     this.#linger();
   }
 
@@ -237,7 +235,39 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
 
   /** The others have had their turn. */
   runInTurn(): void {
-    this.#openGate('turn');
+    this.openGate('turn');
+  }
+
+  // --- HeldPublisher
+
+  get mayBeHeld(): boolean {
+    return this.#state === 'running';
+  }
+
+  blocked(reason: string): void {
+    this.#log.warn({ reason }, 'publisher blocked');
+    if (!this.capabilities.connectionBlocked) return;
+    writeConnectionBlocked(this.output.writer, 0, reason);
+    this.output.touch();
+  }
+
+  unblocked(): void {
+    if (this.capabilities.connectionBlocked) {
+      writeConnectionUnblocked(this.output.writer, 0);
+      this.output.touch();
+    }
+    this.#log.info('publisher unblocked');
+  }
+
+  /** Without a reason, whatever the reasons are. */
+  openGate(reason?: GateReason): void {
+    try {
+      if (reason === undefined) this.#gate.openForAll();
+      else this.#gate.open(reason);
+    } catch (error) {
+      this.#framingLost = true;
+      this.#failed(error, 0);
+    }
   }
 
   // --- Monitored
@@ -253,7 +283,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
   }
 
   get readingPaused(): boolean {
-    return (['alarm', 'commit', 'throttle'] as const).some((reason) => this.#gate.isClosedFor(reason));
+    return this.#hold.holds || this.#gate.isClosedFor('commit');
   }
 
   sendHeartbeat(): void {
@@ -342,7 +372,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     const fields = { vhost: this.access.virtualHostName, ...(name?.type === 'S' && { name: String(name.value) }) };
     this.#log = this.#log.child(fields);
     this.#log.info({ user: handshake.user?.name }, 'connection opened');
-    this.environment.alarms.listen(this.#onAlarm);
+    this.#hold.start();
   }
 
   #onChannelFrame(type: number, number: number, bytes: Uint8Array, start: number, end: number): void {
@@ -352,8 +382,8 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
       return;
     }
     channel.onFrame(type, bytes, start, end);
-    if (type !== FrameType.method && this.environment.alarms.active) this.#block();
-    if (type !== FrameType.method && this.environment.throttle.active) this.#throttled();
+    if (type !== FrameType.method && this.environment.alarms.active) this.#hold.block();
+    if (type !== FrameType.method && this.environment.throttle.active) this.#hold.slowDown();
   }
 
   #openChannel(type: number, number: number, bytes: Uint8Array, start: number, end: number): void {
@@ -396,7 +426,7 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     if (wasRunning) this.#log.info('connection closed');
     writeConnectionCloseOk(this.output.writer, 0);
     this.output.flush();
-    this.#openGate();
+    this.openGate();
     this.#linger();
   }
 
@@ -456,50 +486,9 @@ export class AmqpConnection implements FrameSink, TransportHandler, ChannelHost,
     attempt(() => this.#handshake.access?.releaseExclusiveQueues(), this.#log);
   }
 
-  // --- blocking
-
-  #block(): void {
-    if (this.#gate.isClosedFor('alarm') || this.#state !== 'running') return;
-    this.#gate.close('alarm');
-    const { reason } = this.environment.alarms;
-    this.#log.warn({ reason }, 'publisher blocked');
-    if (!this.capabilities.connectionBlocked) return;
-    writeConnectionBlocked(this.output.writer, 0, reason);
-    this.output.touch();
-  }
-
-  /** What comes next is left in the socket until the throttle is over. */
-  #throttled(): void {
-    if (this.#gate.isClosedFor('throttle') || this.#state !== 'running') return;
-    if (!this.#publisher.mustWait(this.#transport.bytesRead)) return;
-    this.#gate.close('throttle');
-    this.environment.throttle.wakeWhenOver(this.#afterThrottle);
-  }
-
-  #alarmChanged(): void {
-    if (!this.#gate.isClosedFor('alarm') || this.environment.alarms.active) return;
-    if (this.capabilities.connectionBlocked) {
-      writeConnectionUnblocked(this.output.writer, 0);
-      this.output.touch();
-    }
-    this.#log.info('publisher unblocked');
-    this.#openGate('alarm');
-  }
-
   /** The peer does not read what it asked for: nothing more is taken from it until it does. */
   #holdBack(): void {
     if (this.#state === 'running') this.#gate.close('overflow');
-  }
-
-  /** Without a reason, whatever the reasons are. */
-  #openGate(reason?: GateReason): void {
-    try {
-      if (reason === undefined) this.#gate.openForAll();
-      else this.#gate.open(reason);
-    } catch (error) {
-      this.#framingLost = true;
-      this.#failed(error, 0);
-    }
   }
 
   #logFailure(error: AmqpError, message: string, channel?: number): void {

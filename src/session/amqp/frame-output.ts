@@ -1,50 +1,38 @@
 /**
- * What a connection sends, collected over a turn and written at its end as one chunk. Methods are written through
- * `writer` (the generated functions), content through `content`. `touch` must follow every write.
+ * What an AMQP connection sends. Methods are written through `writer` (the generated functions), content through
+ * `content`. `touch` must follow every write.
  */
-import { ByteWriter } from '../../../protocol/byte-writer.js';
+import type { ByteWriter } from '../../../protocol/byte-writer.js';
 import { copyBytes } from '../../core/log/copy-bytes.js';
 import type { RecordReader } from '../../core/log/record.js';
-import { type Turn, TurnPhase, type TurnTask } from '../../core/turn.js';
+import type { Turn } from '../../core/turn.js';
 import type { Transport } from '../../net/transport.js';
+import { TurnOutput } from '../shared/turn-output.js';
 
-/** Above this many unsent bytes consumers of the connection get nothing more. */
-const BACKED_UP_BYTES = 1024 * 1024;
-/** Above this many its requests wait too: their answers would only pile up. */
-const OVERFLOW_BYTES = 16 * 1024 * 1024;
 const FRAME_OVERHEAD_BYTES = 8;
 /** Delivery tag and redelivered flag. */
 const TAG_BYTES = 9;
 const CONTENT_HEADER_BYTES = 12;
-const NO_CHUNK = Buffer.alloc(0);
 const TWO_TO_32 = 0x1_0000_0000;
 
-export class FrameOutput implements TurnTask {
-  deferred = false;
+export class FrameOutput {
   readonly writer: ByteWriter;
-  /** The peer reads slower than we write. */
-  backedUp = false;
-  /** The peer asks without reading the answers. */
-  overflowing = false;
-  readonly #transport: Transport;
-  readonly #turn: Turn;
-  #chunk: Buffer = NO_CHUNK;
+  readonly #output: TurnOutput;
   /** Largest body frame payload. */
   #maxBody = 4096 - FRAME_OVERHEAD_BYTES;
-  #closed = false;
   readonly #largeBytes: number;
   // The delivery before, while it is in the same chunk; `#lastPrefix` undefined: none is.
   #lastPrefix: Uint8Array | undefined;
+  #lastGeneration = 0;
   #lastStart = 0;
   #lastRouteLength = 0;
   #lastPropertiesLength = 0;
   #lastBodySize = 0;
 
   constructor(transport: Transport, turn: Turn) {
-    this.#transport = transport;
-    this.#turn = turn;
-    this.#largeBytes = transport.chunks.largeBytes;
-    this.writer = new ByteWriter(0, (_, needed) => this.#makeRoom(needed));
+    this.#output = new TurnOutput(transport, turn);
+    this.#largeBytes = this.#output.largeBytes;
+    this.writer = this.#output.writer;
   }
 
   /** 0 is no limit. */
@@ -52,42 +40,33 @@ export class FrameOutput implements TurnTask {
     this.#maxBody = (bytes === 0 ? this.#largeBytes : bytes) - FRAME_OVERHEAD_BYTES;
   }
 
-  /** Something was written: it goes out at the end of this turn. */
-  touch(): void {
-    if (!this.deferred) this.#turn.defer(TurnPhase.Flush, this);
+  /** The peer reads slower than we write. */
+  get backedUp(): boolean {
+    return this.#output.backedUp;
   }
 
-  runInTurn(): void {
-    this.flush();
+  /** The peer asks without reading the answers. */
+  get overflowing(): boolean {
+    return this.#output.overflowing;
+  }
+
+  /** Something was written: it goes out at the end of this turn. */
+  touch(): void {
+    this.#output.touch();
   }
 
   flush(): void {
-    const length = this.writer.offset;
-    const chunk = this.#chunk;
-    if (chunk === NO_CHUNK) return;
-    this.#chunk = NO_CHUNK;
-    this.#lastPrefix = undefined;
-    this.writer.replace(NO_CHUNK, 0);
-    if (length === 0 || this.#closed) this.#transport.chunks.release(chunk);
-    else this.#transport.write(chunk, length);
-    const unsent = this.#transport.unsentBytes;
-    // Only `drained` takes them back: whoever waits hears of it there and nowhere else.
-    if (unsent > BACKED_UP_BYTES) this.backedUp = true;
-    if (unsent > OVERFLOW_BYTES) this.overflowing = true;
+    this.#output.flush();
   }
 
   /** The transport sent something; true when that ends the back-up. */
   drained(): boolean {
-    if (!this.backedUp || this.#transport.unsentBytes > BACKED_UP_BYTES / 2) return false;
-    this.backedUp = false;
-    this.overflowing = false;
-    return true;
+    return this.#output.drained();
   }
 
   /** What is still written goes nowhere. */
   close(): void {
-    this.#closed = true;
-    this.flush();
+    this.#output.close();
   }
 
   /** A basic.deliver with its content. `prefix` is the frame's beginning up to the delivery tag. */
@@ -137,16 +116,18 @@ export class FrameOutput implements TurnTask {
     }
     writer.offset = at;
     this.#lastPrefix = prefix;
+    this.#lastGeneration = this.#output.generation;
     this.#lastStart = start;
     this.#lastRouteLength = routeLength;
     this.#lastPropertiesLength = record.propertiesEnd - record.propertiesStart;
     this.#lastBodySize = bodySize;
-    this.touch();
+    this.#output.touch();
   }
 
   /** Whether all but the tag and the body is as in the delivery before, as it is where one publisher keeps on. */
   #repeatsLast(prefix: Uint8Array, record: RecordReader, routeLength: number, bodySize: number): boolean {
-    if (prefix !== this.#lastPrefix || bodySize !== this.#lastBodySize || bodySize === 0) return false;
+    if (prefix !== this.#lastPrefix || this.#lastGeneration !== this.#output.generation) return false;
+    if (bodySize !== this.#lastBodySize || bodySize === 0) return false;
     const propertiesLength = record.propertiesEnd - record.propertiesStart;
     if (routeLength !== this.#lastRouteLength || propertiesLength !== this.#lastPropertiesLength) return false;
     // In a record the properties follow the route, on the wire a frame's end and a header lie between them.
@@ -180,7 +161,7 @@ export class FrameOutput implements TurnTask {
     const at = copyBytes(bytes, start + beforeBody, record.body, record.bodyStart, record.bodyEnd);
     bytes[at] = 0xce;
     writer.offset = at + 1;
-    this.touch();
+    this.#output.touch();
   }
 
   /** Header and body frames of a content; the method frame has been written. */
@@ -199,15 +180,15 @@ export class FrameOutput implements TurnTask {
     writer.ensure(CONTENT_HEADER_BYTES);
     writer.u32(0x003c0000);
     writer.u64(bodySize);
-    this.#append(properties, propertiesStart, propertiesEnd);
+    this.#output.append(properties, propertiesStart, propertiesEnd);
     writer.u8(0xce);
     for (let at = bodyStart; at < bodyEnd; at += this.#maxBody) {
       const end = Math.min(at + this.#maxBody, bodyEnd);
       this.#beginFrame(3, channel, end - at);
-      this.#append(body, at, end);
+      this.#output.append(body, at, end);
       writer.u8(0xce);
     }
-    this.touch();
+    this.#output.touch();
   }
 
   #deliverInParts(prefix: Uint8Array, deliveryTag: number, record: RecordReader, payload: number): void {
@@ -238,42 +219,6 @@ export class FrameOutput implements TurnTask {
     writer.u8(type);
     writer.u16(channel);
     writer.u32(size);
-  }
-
-  /** Bytes of any number, over as many chunks as they take. */
-  #append(source: Uint8Array, start: number, end: number): void {
-    const writer = this.writer;
-    let from = start;
-    while (from < end) {
-      writer.ensure(1);
-      const taken = Math.min(end - from, writer.bytes.length - writer.offset);
-      writer.offset = copyBytes(writer.bytes, writer.offset, source, from, from + taken);
-      from += taken;
-    }
-  }
-
-  /** A small chunk grows into a large one; a large one is sent. */
-  #makeRoom(needed: number): void {
-    const { chunks } = this.#transport;
-    const used = this.writer.offset;
-    const chunk = this.#chunk;
-    if (chunk === NO_CHUNK) this.#chunk = needed <= chunks.smallBytes ? chunks.small() : this.#large(needed);
-    else if (chunk.length === chunks.smallBytes && used + needed <= this.#largeBytes) {
-      const large = chunks.large();
-      copyBytes(large, 0, chunk, 0, used);
-      chunks.release(chunk);
-      this.#chunk = large;
-      this.writer.replace(large, used);
-      return;
-    } else {
-      this.flush();
-      this.#chunk = this.#large(needed);
-    }
-    this.writer.replace(this.#chunk, 0);
-  }
-
-  #large(needed: number): Buffer {
-    return needed <= this.#largeBytes ? this.#transport.chunks.large() : Buffer.allocUnsafeSlow(needed);
   }
 }
 

@@ -3,8 +3,9 @@
  * much, nothing more is read. Held frames are handled before anything that is read after them, so whenever the
  * connection reads, each frame that is still held waits for a reply.
  */
+
+import type { ReadGate } from '../shared/read-gate.js';
 import type { PendingReplies } from './pending-replies.js';
-import type { ReadGate } from './read-gate.js';
 
 /** Above this many bytes the connection is not read, until it is half of it. */
 const MOST_BYTES = 1024 * 1024;

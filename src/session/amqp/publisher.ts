@@ -15,9 +15,9 @@ import { NO_EXPIRATION, RecordSource } from '../../core/log/record.js';
 import { PublishOutcome } from '../../core/queue/queue.js';
 import { reachesQueue } from '../../core/router.js';
 import { BrokerError } from '../../errors.js';
+import { PublishedContent } from '../shared/content.js';
+import { type CachedRoute, RouteCache } from '../shared/route-cache.js';
 import type { Channel } from './channel.js';
-import { PublishedContent } from './content.js';
-import { type CachedRoute, RouteCache } from './route-cache.js';
 
 /** The reserved short before the exchange's name. */
 const TICKET_BYTES = 2;
@@ -27,10 +27,14 @@ const NO_ROUTE = 312;
 const NO_FLAGS = 0;
 const NO_BYTES = new Uint8Array(0);
 
+interface PublishRoute extends CachedRoute {
+  readonly mandatory: boolean;
+}
+
 export class Publisher {
   readonly #channel: Channel;
   readonly #maxMessageSize: number;
-  readonly #routes = new RouteCache();
+  readonly #routes = new RouteCache<PublishRoute>();
   readonly #content: PublishedContent;
   readonly #source = new RecordSource();
   readonly #outcome = new PublishOutcome();
@@ -133,7 +137,7 @@ export class Publisher {
     );
   }
 
-  #resolve(args: Uint8Array, start: number, end: number): CachedRoute {
+  #resolve(args: Uint8Array, start: number, end: number): PublishRoute {
     const { exchange: name, routingKey, mandatory, immediate } = this.#decode(args, start, end);
     if (immediate) throw new BrokerError('not-implemented', 'immediate=true');
     const { access } = this.#channel;
@@ -142,7 +146,7 @@ export class Publisher {
     content.routingKey = routingKey;
     content.clear();
     const walk = access.route(exchange, content, []);
-    const route: CachedRoute = {
+    const route: PublishRoute = {
       key: copyRange(args, start, end),
       epoch: access.epoch,
       exchange,

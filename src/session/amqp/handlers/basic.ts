@@ -26,9 +26,9 @@ import type { Queue } from '../../../core/queue/queue.js';
 import { queueType } from '../../../core/queue/registry.js';
 import { REPLY_TO } from '../../../core/reply-queues.js';
 import { BrokerError } from '../../../errors.js';
+import { consumerPriority, refuseForeignArguments } from '../../shared/consumer-arguments.js';
 import { AmqpConsumer, ReplyConsumer } from '../amqp-consumer.js';
 import type { Channel } from '../channel.js';
-import { consumerPriority, refuseForeignArguments } from '../consumer-arguments.js';
 import type { Handler } from './dispatch.js';
 
 export const basicHandlers: readonly (readonly [number, Handler])[] = [

@@ -3,8 +3,8 @@ import { FrameError } from '../../../../protocol/amqp/errors.js';
 import { MethodId } from '../../../../protocol/amqp/methods.gen.js';
 import { MalformedError } from '../../../../protocol/errors.js';
 import { BrokerError, type BrokerErrorKind } from '../../../../src/errors.js';
-import { UndecodableContent } from '../../../../src/session/amqp/content.js';
 import { toAmqpError } from '../../../../src/session/amqp/reply-codes.js';
+import { UndecodableContent } from '../../../../src/session/shared/content.js';
 
 function textOf(message: string): string {
   return toAmqpError(new BrokerError('not-found', message), 0).text;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { BrokerError } from '../../../../src/errors.js';
-import { parseExpiration } from '../../../../src/session/amqp/expiration.js';
+import { parseExpiration } from '../../../../src/session/shared/expiration.js';
 
 function refusal(text: string): string {
   try {

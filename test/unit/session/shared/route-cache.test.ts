@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Exchange } from '../../../../src/core/exchange/exchange.js';
-import { type CachedRoute, RouteCache } from '../../../../src/session/amqp/route-cache.js';
+import { type CachedRoute, RouteCache } from '../../../../src/session/shared/route-cache.js';
 
 function routeOf(key: string, epoch = 1): CachedRoute {
   return {
@@ -8,7 +8,6 @@ function routeOf(key: string, epoch = 1): CachedRoute {
     epoch,
     exchange: {} as Exchange,
     routingKey: key,
-    mandatory: false,
     targets: [],
   };
 }

@@ -2,7 +2,6 @@
  * Whether a connection's input is looked at. Closed for as long as one reason stands; frames that arrived in the
  * meantime are held and come first when it opens, so none is lost.
  */
-import type { FrameParser } from '../../../protocol/amqp/frame-parser.js';
 import type { Transport } from '../../net/transport.js';
 
 /**
@@ -12,15 +11,22 @@ import type { Transport } from '../../net/transport.js';
  */
 export type GateReason = 'alarm' | 'overflow' | 'turn' | 'commit' | 'throttle';
 
+/** What a parser does while it is closed: frames stop coming, and what follows is held. */
+export interface Suspendable {
+  suspend(): void;
+  /** Throws what the sink throws for the frames that were held. */
+  resume(): void;
+}
+
 export class ReadGate {
-  readonly #parser: FrameParser;
+  readonly #parser: Suspendable;
   readonly #transport: Transport;
   readonly #beforeReading: () => void;
   readonly #reasons = new Set<GateReason>();
   #suspended = false;
 
   /** `beforeReading` runs first when the gate opens, and may close it again. */
-  constructor(parser: FrameParser, transport: Transport, beforeReading: () => void) {
+  constructor(parser: Suspendable, transport: Transport, beforeReading: () => void) {
     this.#parser = parser;
     this.#transport = transport;
     this.#beforeReading = beforeReading;

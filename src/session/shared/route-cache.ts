@@ -1,17 +1,17 @@
 /**
- * Resolved routes of one channel, by the raw argument bytes of basic.publish: the same bytes mean the same exchange,
- * key and flags, so a publish like the one before costs one comparison. An entry is good while the epoch stands.
+ * Resolved routes of one channel or session, by the bytes that name the destination: the raw arguments of
+ * basic.publish, the destination header of SEND. The same bytes mean the same route, so a publish like the one before
+ * costs one comparison. An entry is good while the epoch stands.
  */
 import type { Exchange } from '../../core/exchange/exchange.js';
 import type { MessageTarget } from '../../core/queue/queue.js';
 
 export interface CachedRoute {
-  /** The method's arguments, from the reserved short to the flags. */
+  /** The bytes that it is found by. */
   readonly key: Uint8Array;
   readonly epoch: number;
   readonly exchange: Exchange;
   readonly routingKey: string;
-  readonly mandatory: boolean;
   /** Undefined when the route depends on more than the key: it is looked up for every message. */
   readonly targets: readonly MessageTarget[] | undefined;
 }
@@ -21,14 +21,14 @@ const MOST_SLOTS = 16_384;
 /** A route is in the slot of its hash or in one of those behind it. */
 const TRIED_SLOTS = 8;
 
-export class RouteCache {
-  #last: CachedRoute | undefined;
-  #slots: (CachedRoute | undefined)[] = [];
+export class RouteCache<Route extends CachedRoute = CachedRoute> {
+  #last: Route | undefined;
+  #slots: (Route | undefined)[] = [];
   /** Slots filled and routes driven out since room was made. */
   #count = 0;
 
   /** The route for these arguments if it is cached and of this epoch. */
-  find(bytes: Uint8Array, start: number, end: number, epoch: number): CachedRoute | undefined {
+  find(bytes: Uint8Array, start: number, end: number, epoch: number): Route | undefined {
     const last = this.#last;
     if (last !== undefined && last.epoch === epoch && equals(last.key, bytes, start, end)) return last;
     const slots = this.#slots;
@@ -45,7 +45,7 @@ export class RouteCache {
     return undefined;
   }
 
-  add(route: CachedRoute): void {
+  add(route: Route): void {
     this.#last = route;
     if (this.#slots.length === 0) this.#slots = new Array(FIRST_SLOTS).fill(undefined);
     else if (this.#count >= this.#slots.length) this.#makeRoom(route.epoch);
@@ -68,7 +68,7 @@ export class RouteCache {
   }
 
   /** In the first slot that is free or outdated; where none is, it drives one out. */
-  #put(route: CachedRoute): void {
+  #put(route: Route): void {
     const slots = this.#slots;
     const first = hash(route.key, 0, route.key.length);
     let at = first & (slots.length - 1);
