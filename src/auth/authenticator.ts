@@ -8,7 +8,8 @@ import type { User, UserStore } from './user-store.js';
 /** `malformed` is no login attempt at all, so it is answered differently from `refused`. */
 export type LoginResult =
   | { readonly outcome: 'accepted'; readonly user: User }
-  | { readonly outcome: 'refused'; readonly userName: string }
+  /** `fromAfar`: the password was right, but the user may connect from this machine only. */
+  | { readonly outcome: 'refused'; readonly userName: string; readonly fromAfar: boolean }
   | { readonly outcome: 'malformed'; readonly reason: string };
 
 export interface Credentials {
@@ -57,7 +58,9 @@ export class Authenticator {
       ['peer_host', text(peerAddress)],
       ['connection_type', text('network')],
     ]);
-    return accepted ? { outcome: 'accepted', user } : { outcome: 'refused', userName: name };
+    return accepted
+      ? { outcome: 'accepted', user }
+      : { outcome: 'refused', userName: name, fromAfar: user !== undefined };
   }
 }
 

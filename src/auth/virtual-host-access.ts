@@ -92,6 +92,11 @@ export class VirtualHostAccess {
     return queue;
   }
 
+  /** Whether there is one of that name, whoever may use it. */
+  hasQueue(name: string): boolean {
+    return this.#host.findQueue(name) !== undefined;
+  }
+
   declareQueue(givenName: string, flags: Omit<QueueOptions, 'owner'> & { readonly exclusive: boolean }): Queue {
     const { autoDelete, exclusive, arguments: args } = flags;
     // An exclusive queue is not durable, whatever the declaration says.

@@ -1,5 +1,5 @@
 /**
- * Heartbeats of all connections from one timer (SEMANTICS 1.5). Sending: every half interval, when nothing was
+ * Heartbeats of all connections from one timer (SEMANTICS 1.5, 4.2). Sending: every half interval, when nothing was
  * written since the last look. Receiving: every interval; two looks in a row without a byte and the peer is gone.
  */
 import type { Clock, Timer } from '../clock.js';
@@ -16,7 +16,8 @@ export interface Monitored {
 
 interface Entry {
   readonly monitored: Monitored;
-  readonly intervalMs: number;
+  readonly sendMs: number;
+  readonly receiveMs: number;
   nextSendAt: number;
   nextReceiveAt: number;
   /** -1 before the first look, so that the first always sends. */
@@ -37,15 +38,17 @@ export class HeartbeatMonitor {
     this.#clock = clock;
   }
 
-  /** `intervalSeconds` above 0. */
-  watch(monitored: Monitored, intervalSeconds: number): void {
-    const intervalMs = intervalSeconds * 1000;
+  /** How often something is to be sent and received; 0 is off. */
+  watch(monitored: Monitored, sendSeconds: number, receiveSeconds = sendSeconds): void {
+    const sendMs = sendSeconds > 0 ? sendSeconds * 1000 : Number.POSITIVE_INFINITY;
+    const receiveMs = receiveSeconds > 0 ? receiveSeconds * 1000 : Number.POSITIVE_INFINITY;
     const now = this.#clock.monotonicTime();
     this.#entries.set(monitored, {
       monitored,
-      intervalMs,
-      nextSendAt: now + intervalMs / 2,
-      nextReceiveAt: now + intervalMs,
+      sendMs,
+      receiveMs,
+      nextSendAt: now + sendMs / 2,
+      nextReceiveAt: now + receiveMs,
       bytesWritten: -1,
       bytesRead: monitored.bytesRead,
       silentLooks: 0,
@@ -72,7 +75,7 @@ export class HeartbeatMonitor {
   }
 
   #lookAtSending(entry: Entry, now: number): void {
-    entry.nextSendAt = now + entry.intervalMs / 2;
+    entry.nextSendAt = now + entry.sendMs / 2;
     if (entry.bytesWritten === entry.monitored.bytesWritten || entry.bytesWritten === -1) {
       entry.monitored.sendHeartbeat();
     }
@@ -81,7 +84,7 @@ export class HeartbeatMonitor {
 
   #lookAtReceiving(entry: Entry, now: number): void {
     const { monitored } = entry;
-    entry.nextReceiveAt = now + entry.intervalMs;
+    entry.nextReceiveAt = now + entry.receiveMs;
     const silent = monitored.bytesRead === entry.bytesRead && !monitored.readingPaused;
     entry.bytesRead = monitored.bytesRead;
     entry.silentLooks = silent ? entry.silentLooks + 1 : 0;

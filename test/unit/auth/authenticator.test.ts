@@ -48,7 +48,11 @@ describe('PLAIN', () => {
 describe('ANONYMOUS', () => {
   it('is the user it was set up with, under the same rules', () => {
     expect(authenticator().anonymous(REMOTE)).toMatchObject({ outcome: 'accepted', user: { name: 'guest' } });
-    expect(authenticator(['guest']).anonymous(REMOTE)).toEqual({ outcome: 'refused', userName: 'guest' });
+    expect(authenticator(['guest']).anonymous(REMOTE)).toEqual({
+      outcome: 'refused',
+      userName: 'guest',
+      fromAfar: true,
+    });
     expect(authenticator(['guest']).anonymous(LOCAL).outcome).toBe('accepted');
   });
 });
@@ -56,7 +60,11 @@ describe('ANONYMOUS', () => {
 describe('the loopback rule', () => {
   it('holds for the users it names', () => {
     const rule = authenticator(['guest']);
-    expect(rule.plain(response('\0guest\0guest'), REMOTE)).toEqual({ outcome: 'refused', userName: 'guest' });
+    expect(rule.plain(response('\0guest\0guest'), REMOTE)).toEqual({
+      outcome: 'refused',
+      userName: 'guest',
+      fromAfar: true,
+    });
     expect(rule.plain(response('\0guest\0guest'), LOCAL).outcome).toBe('accepted');
     expect(rule.plain(response('\0mary\0sécret'), REMOTE).outcome).toBe('accepted');
   });
