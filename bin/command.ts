@@ -13,6 +13,7 @@ import {
   listensOnLoopbackOnly,
   OptionError,
   restrictedToLoopback,
+  stompPortToListenOn,
 } from '../src/config.js';
 import { createLogger, type LogDestination, type Logger, standardOutput } from '../src/logger.js';
 import { packageVersion, programName } from '../src/version.js';
@@ -63,7 +64,7 @@ async function run(options: BrokerOptions, log: Logger, out: LogDestination): Pr
     announce(broker, options, log, out);
     void broker.failed.then((error) => fail(1, `the storage has failed for good: ${error.message}`));
   } catch (error) {
-    fail(1, startFailure(error));
+    fail(1, startFailure(error, options));
   }
 }
 
@@ -87,18 +88,24 @@ async function runBackup(directory: string, target: string): Promise<void> {
 }
 
 function announce(broker: Broker, options: BrokerOptions, log: Logger, out: LogDestination): void {
-  const url = new URL(broker.amqpUrl);
-  // Only the password that everybody knows may stand on a screen and in a log.
-  if (options.defaultPassword !== WELL_KNOWN_PASSWORD && url.username !== '') url.password = '***';
+  const url = shown(broker.amqpUrl, options);
+  const stompUrl = broker.stompUrl === undefined ? undefined : shown(broker.stompUrl, options).href;
   if (options.logFormat === 'json') {
-    log.info({ version: packageVersion(), url: url.href, ...storeFields(options) }, 'Jackalope');
+    log.info({ version: packageVersion(), url: url.href, stompUrl, ...storeFields(options) }, 'Jackalope');
   } else if (options.logLevel !== 'silent') {
-    out.write(banner(url.href, options));
+    out.write(banner(url.href, stompUrl, options));
   }
   if (isOpenToAnybody(options) && url.username !== '') {
     log.warn({ user: options.defaultUser }, 'other machines can log in with the well-known password');
   }
   log.info('Server startup complete');
+}
+
+/** Only the password that everybody knows may stand on a screen and in a log. */
+function shown(text: string, { defaultPassword }: BrokerOptions): URL {
+  const url = new URL(text);
+  if (defaultPassword !== WELL_KNOWN_PASSWORD && url.username !== '') url.password = '***';
+  return url;
 }
 
 function isOpenToAnybody(options: BrokerOptions): boolean {
@@ -110,7 +117,8 @@ function storeFields({ dataDirectory }: BrokerOptions): Readonly<Record<string, 
   return dataDirectory === undefined ? { store: 'memory' } : { store: 'disk', dataDirectory: resolve(dataDirectory) };
 }
 
-function banner(url: string, { dataDirectory }: BrokerOptions): string {
+function banner(url: string, stompUrl: string | undefined, { dataDirectory }: BrokerOptions): string {
+  const stomp = stompUrl === undefined ? '' : `\n  ${stompUrl}\n  And this into any STOMP client (1.0, 1.1, 1.2).\n`;
   const where =
     dataDirectory === undefined
       ? 'Everything is kept in memory only: it is gone when the broker stops.'
@@ -120,7 +128,7 @@ function banner(url: string, { dataDirectory }: BrokerOptions): string {
 
   ${url}
   Paste this URL into any RabbitMQ client (AMQP 0-9-1).
-
+${stomp}
   ${where}
 
 `;
@@ -157,17 +165,19 @@ function onParentGone(callback: () => void): void {
 }
 
 /** One line for what a user can mend, the stack for what only a developer can. */
-function startFailure(error: unknown): string {
+function startFailure(error: unknown, options?: BrokerOptions): string {
   if (!(error instanceof Error)) return String(error);
   // Those of the data directory, of definitions, and of a file: they name it.
   if (error.name === 'DataDirectoryError' || error.name === 'BrokerError' || 'path' in error) return error.message;
   const code = 'code' in error ? error.code : undefined;
   const address = 'address' in error ? `${error.address}${'port' in error ? ` port ${error.port}` : ''}` : '';
+  const isStomp = options !== undefined && 'port' in error && error.port === stompPortToListenOn(options);
+  const option = isStomp ? '--stomp-port' : '--amqp-port';
   switch (code) {
     case 'EADDRINUSE':
-      return `cannot listen on ${address}: another program does; stop it or choose --amqp-port`;
+      return `cannot listen on ${address}: another program does; stop it or choose ${option}`;
     case 'EACCES':
-      return `cannot listen on ${address}: not permitted; choose an --amqp-port above 1023`;
+      return `cannot listen on ${address}: not permitted; choose a port above 1023 with ${option}`;
     case 'EADDRNOTAVAIL':
       return `cannot listen on ${address}: not an address of this machine; see --host`;
     case 'ENOTFOUND':

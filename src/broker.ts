@@ -10,7 +10,7 @@ import { OpenConnections } from './auth/open-connections.js';
 import { FULL_PERMISSIONS } from './auth/permissions.js';
 import { UserStore } from './auth/user-store.js';
 import { SystemClock } from './clock.js';
-import { type BrokerOptions, parseOption, restrictedToLoopback } from './config.js';
+import { type BrokerOptions, parseOption, restrictedToLoopback, stompPortToListenOn } from './config.js';
 import { Deadlines } from './core/deadlines.js';
 import { logIdsOf } from './core/definitions.js';
 import { EventExchange } from './core/event-exchange.js';
@@ -26,8 +26,7 @@ import { type Administration, BrokerAdministration } from './management/administ
 import { definitionsFiles } from './management/definitions-files.js';
 import { ChunkPool } from './net/chunk-pool.js';
 import { HeartbeatMonitor } from './net/heartbeat.js';
-import { Listener } from './net/listener.js';
-import type { SocketTransport } from './net/transport.js';
+import { type Accept, Listener } from './net/listener.js';
 import { memoryLimitBytes } from './resources/memory-limit.js';
 import { AmqpConnection } from './session/amqp/connection.js';
 import type { AmqpEnvironment } from './session/amqp/environment.js';
@@ -37,6 +36,8 @@ import { ConsumerTimeouts } from './session/shared/consumer-timeouts.js';
 import { Durability } from './session/shared/durability.js';
 import { type AlarmSource, Alarms } from './session/shared/flow-control.js';
 import { PublishThrottle } from './session/shared/publish-throttle.js';
+import { StompConnection } from './session/stomp/connection.js';
+import type { StompEnvironment } from './session/stomp/environment.js';
 import { openStorage, type Storage } from './storage.js';
 import { programName } from './version.js';
 
@@ -44,6 +45,7 @@ import { programName } from './version.js';
 const ANNOUNCED_VERSION = '4.2.0';
 const NODE_NAME = `jackalope@${hostname()}`;
 const ADDRESS_MISSING = ['EADDRNOTAVAIL', 'EAFNOSUPPORT'];
+const SHUTDOWN = "broker forced connection closure with reason 'shutdown'";
 const LOOPBACK_HOSTS = ['127.0.0.1', '::1'];
 
 /** A running broker. */
@@ -51,6 +53,9 @@ export interface Broker extends Administration {
   /** `amqp://user:password@host:port` of the default user, ready to paste into a client; without it, no user. */
   readonly amqpUrl: string;
   readonly amqpPort: number;
+  /** `stomp://user:password@host:port`; undefined without STOMP. */
+  readonly stompUrl: string | undefined;
+  readonly stompPort: number | undefined;
   /** Connections open now. */
   readonly connectionCount: number;
   /** Blocks publishing connections as RabbitMQ does when it runs low. */
@@ -99,10 +104,14 @@ interface BrokerParts {
   readonly storage: Storage;
 }
 
+/** What sessions of every protocol need. */
+type SessionParts = Omit<AmqpEnvironment, 'limits' | 'serverProperties'>;
+
 const PROPERTIES: PropertiesCodec = { decode: decodeProperties, encode: encodeProperties };
 
 class RunningBroker implements Omit<Broker, keyof Administration> {
   amqpPort = 0;
+  stompPort: number | undefined;
   readonly failed: Promise<Error>;
   readonly administration: BrokerAdministration;
   readonly #options: BrokerOptions;
@@ -120,6 +129,7 @@ class RunningBroker implements Omit<Broker, keyof Administration> {
   readonly #globalParameters: GlobalParameters;
   readonly #connections = new OpenConnections(this.#events);
   readonly #amqp: Connections;
+  readonly #stomp: Connections;
   readonly #listener: Listener;
   #lastLogId = 0;
   #closed: Promise<void> | undefined;
@@ -138,9 +148,12 @@ class RunningBroker implements Omit<Broker, keyof Administration> {
     this.administration = this.#createAdministration();
     this.#heartbeats = new HeartbeatMonitor(clock);
     this.#consumerTimeouts = new ConsumerTimeouts(clock, options.consumerTimeoutMs);
-    this.#amqp = this.#createAmqpServer();
+    const parts = this.#sessionParts();
+    const amqp = this.#amqpEnvironment(parts);
+    this.#amqp = new Connections(clock, (transport, onGone) => new AmqpConnection(transport, amqp, onGone));
+    const stomp = this.#stompEnvironment(parts);
+    this.#stomp = new Connections(clock, (transport, onGone) => new StompConnection(transport, stomp, onGone));
     this.#listener = new Listener(new ChunkPool(), turn, options.maxConnections, {
-      accepted: (transport) => this.#accepted(transport),
       refused: (reason) => log.warn({ reason }, 'connection refused'),
     });
     this.failed = new Promise((resolve) => {
@@ -149,15 +162,24 @@ class RunningBroker implements Omit<Broker, keyof Administration> {
   }
 
   get amqpUrl(): string {
-    const { hosts, defaultUser, defaultPassword, defaultVirtualHost } = this.#options;
+    const { defaultVirtualHost } = this.#options;
+    // A URL that ends in '/' names the virtual host '' to librabbitmq, bunny and the Java client.
+    const path = defaultVirtualHost === '/' ? '' : `/${encodeURIComponent(defaultVirtualHost)}`;
+    return `amqp://${this.#authority}:${this.amqpPort}${path}`;
+  }
+
+  get stompUrl(): string | undefined {
+    return this.stompPort === undefined ? undefined : `stomp://${this.#authority}:${this.stompPort}`;
+  }
+
+  /** `user:password@host` */
+  get #authority(): string {
+    const { hosts, defaultUser, defaultPassword } = this.#options;
     const first = hosts?.[0] ?? '127.0.0.1';
     const host = first === '0.0.0.0' || first === '::' ? '127.0.0.1' : first.includes(':') ? `[${first}]` : first;
     // Definitions bring other users, of whose passwords only hashes are known.
     const known = this.#users.find(defaultUser) !== undefined;
-    const credentials = known ? `${encodeURIComponent(defaultUser)}:${encodeURIComponent(defaultPassword)}@` : '';
-    // A URL that ends in '/' names the virtual host '' to librabbitmq, bunny and the Java client.
-    const path = defaultVirtualHost === '/' ? '' : `/${encodeURIComponent(defaultVirtualHost)}`;
-    return `amqp://${credentials}${host}:${this.amqpPort}${path}`;
+    return known ? `${encodeURIComponent(defaultUser)}:${encodeURIComponent(defaultPassword)}@${host}` : host;
   }
 
   get connectionCount(): number {
@@ -224,7 +246,7 @@ class RunningBroker implements Omit<Broker, keyof Administration> {
 
   async #stop(): Promise<void> {
     this.#listener.stopAccepting();
-    await this.#amqp.close("broker forced connection closure with reason 'shutdown'");
+    await Promise.all([this.#amqp, this.#stomp].map((connections) => connections.close(SHUTDOWN)));
     await this.#listener.close();
     this.#heartbeats.close();
     this.#consumerTimeouts.close();
@@ -311,55 +333,75 @@ class RunningBroker implements Omit<Broker, keyof Administration> {
     return first;
   }
 
-  #createAmqpServer(): Connections {
-    const { channelMax, frameMax, heartbeatSeconds, maxMessageSizeBytes, handshakeTimeoutMs } = this.#options;
+  #sessionParts(): SessionParts {
     const { defaultUser, defaultPassword } = this.#options;
     const anonymous = { name: defaultUser, password: Buffer.from(defaultPassword) };
     const throttle = new PublishThrottle(this.#turn);
     const admission = new Admission((name) => this.#virtualHosts.get(name), this.#users, this.#connections);
     this.#storage.logs.pager.onCongestion = (congested) => throttle.set('paging', congested);
-    const environment: AmqpEnvironment = {
+    return {
       clock: this.#clock,
       turn: this.#turn,
       log: this.#log,
       events: this.#events,
-      limits: { channelMax, frameMax, heartbeatSeconds, maxMessageSizeBytes, handshakeTimeoutMs },
       authenticator: new Authenticator(this.#users, restrictedToLoopback(this.#options), anonymous, this.#events),
       alarms: this.#alarms,
       heartbeats: this.#heartbeats,
       consumerTimeouts: this.#consumerTimeouts,
       throttle,
       durability: new Durability(this.#storage.logs.store, this.#turn, throttle),
+      openVirtualHost: (name, user, owner) => admission.admit(name, user, owner),
+    };
+  }
+
+  #amqpEnvironment(parts: SessionParts): AmqpEnvironment {
+    const { channelMax, frameMax, heartbeatSeconds, maxMessageSizeBytes, handshakeTimeoutMs } = this.#options;
+    return {
+      ...parts,
+      limits: { channelMax, frameMax, heartbeatSeconds, maxMessageSizeBytes, handshakeTimeoutMs },
       serverProperties: serverProperties({
         version: ANNOUNCED_VERSION,
         clusterName: NODE_NAME,
         platform: `${programName()} on Node.js ${process.versions.node}`,
       }),
-      openVirtualHost: (name, user, owner) => admission.admit(name, user, owner),
     };
-    return new Connections(this.#clock, (transport, onGone) => new AmqpConnection(transport, environment, onGone));
   }
 
-  #accepted(transport: SocketTransport): void {
-    transport.attach(this.#amqp.accept(transport));
+  #stompEnvironment(parts: SessionParts): StompEnvironment {
+    const { handshakeTimeoutMs, defaultUser, defaultPassword, defaultVirtualHost } = this.#options;
+    return {
+      ...parts,
+      loginTimeoutMs: handshakeTimeoutMs,
+      defaults: { user: defaultUser, password: defaultPassword, virtualHost: defaultVirtualHost },
+      serverName: `RabbitMQ/${ANNOUNCED_VERSION}`,
+    };
+  }
+
+  async #listen(): Promise<void> {
+    const { amqpPort } = this.#options;
+    const stompPort = stompPortToListenOn(this.#options);
+    this.amqpPort = await this.#listenOn(amqpPort, (transport) => transport.attach(this.#amqp.accept(transport)));
+    if (stompPort === 'off') return;
+    this.stompPort = await this.#listenOn(stompPort, (transport) => transport.attach(this.#stomp.accept(transport)));
   }
 
   /** By default on both loopback addresses; a machine without IPv6 has only one. */
-  async #listen(): Promise<void> {
-    const { hosts, amqpPort } = this.#options;
+  async #listenOn(port: number, accept: Accept): Promise<number> {
+    const { hosts } = this.#options;
     const [first, ...others] = hosts ?? LOOPBACK_HOSTS;
     if (first === undefined) throw new Error('no address to listen on');
-    this.amqpPort = await this.#listener.listen(first, amqpPort);
+    const taken = await this.#listener.listen(first, port, accept);
     for (const host of others) {
       try {
-        await this.#listener.listen(host, this.amqpPort);
+        await this.#listener.listen(host, taken, accept);
       } catch (error) {
         const code = error instanceof Error && 'code' in error ? String(error.code) : '';
         // By default the second address is a courtesy: a machine may lack it, and a port that was free on the first
         // may be taken there.
-        const optional = hosts === undefined && (ADDRESS_MISSING.includes(code) || amqpPort === 0);
+        const optional = hosts === undefined && (ADDRESS_MISSING.includes(code) || port === 0);
         if (!optional) throw error;
       }
     }
+    return taken;
   }
 }

@@ -8,6 +8,8 @@ import { type BrokerOptions, COMMAND_DATA_DIRECTORY, OPTIONS, type Option } from
 
 export type { BrokerOptions, LogFormat, LogLevel, MemoryLimit } from './option-table.js';
 
+const STOMP_PORT = 61_613;
+
 type RenamedOrWidened = 'hosts' | 'amqpPort' | 'memoryLimit' | 'diskFreeLimitBytes';
 
 /** What `startBroker` takes. All of it is optional and checked like the command line. */
@@ -111,6 +113,11 @@ export function parseOption<Property extends keyof BrokerOptions>(
 ): BrokerOptions[Property] {
   const option: Option<BrokerOptions[Property]> = OPTIONS[property];
   return parsed(option, { label: option.name, value });
+}
+
+/** STOMP has a port of its own, unless whoever chose any free port for AMQP did not choose one: then any, too. */
+export function stompPortToListenOn({ stompPort, amqpPort }: BrokerOptions): number | 'off' {
+  return stompPort ?? (amqpPort === 0 ? 0 : STOMP_PORT);
 }
 
 /** Names of all options as the command line, the environment and the config file know them. */

@@ -19,6 +19,8 @@ export interface BrokerOptions {
   readonly hosts: readonly string[] | undefined;
   /** 0 takes any free port. */
   readonly amqpPort: number;
+  /** 0 takes any free port, `off` is no STOMP at all. Undefined: see `stompPortToListenOn`. */
+  readonly stompPort: number | 'off' | undefined;
   /** Where durable definitions and persistent messages are kept. Undefined: everything in memory, no disk at all. */
   readonly dataDirectory: string | undefined;
   /** A file of definitions, or a folder of them, to import at the start. It brings its own users and virtual hosts. */
@@ -125,6 +127,14 @@ export const OPTIONS: Table = {
     help: 'port for AMQP 0-9-1; 0 takes any free port',
     fallback: 5672,
     ...wholeNumber(0, 65535),
+  },
+  stompPort: {
+    name: 'stomp-port',
+    placeholder: 'PORT',
+    help: 'port for STOMP 1.0 to 1.2; 0 takes any free port, off is no STOMP',
+    fallback: undefined,
+    fallbackText: '61613, or any free port with --amqp-port 0',
+    ...portOrOff(),
   },
   dataDirectory: {
     name: 'data-dir',
@@ -312,6 +322,11 @@ function wholeNumber(least: number, most: number): Pick<Option<number>, 'expects
       return value >= least && value <= most ? value : undefined;
     },
   };
+}
+
+function portOrOff(): Pick<Option<number | 'off' | undefined>, 'expects' | 'parse'> {
+  const port = wholeNumber(0, 65535);
+  return { expects: `${port.expects}, or off`, parse: (text) => (text === 'off' ? 'off' : port.parse(text)) };
 }
 
 /** `512MB`, `2GiB`, `1000`; upper and lower case are the same. */

@@ -44,10 +44,10 @@ export interface OwnPackage {
 export function jackalope(root: string, { version, command }: OwnPackage): BrokerUnderTest {
   const script = join(root, command);
   return {
-    command: `node ${command} --data-dir DIRECTORY --amqp-port PORT`,
+    command: `node ${command} --data-dir DIRECTORY --amqp-port PORT --stomp-port off`,
     start: async (resources, signal) => {
       const port = await freePort();
-      const options = ['--data-dir', resources.directory(), '--amqp-port', String(port)];
+      const options = ['--data-dir', resources.directory(), '--amqp-port', String(port), '--stomp-port', 'off'];
       const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('JACKALOPE_'));
       const started = performance.now();
       const broker = resources.start([process.execPath, script, ...options], Object.fromEntries(inherited));

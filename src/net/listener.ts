@@ -19,8 +19,15 @@ const ADMITTED_A_TURN = 16;
 /** Left by connections to the rest of the process. With none left, libuv closes what it accepts and tells nobody. */
 const RESERVED_DESCRIPTORS = 8;
 
+/** Gives a new connection to the protocol of its port. */
+export type Accept = (transport: SocketTransport) => void;
+
+interface Arrival {
+  readonly socket: Socket;
+  readonly accept: Accept;
+}
+
 export interface ListenerEvents {
-  accepted(transport: SocketTransport): void;
   /** Over the limit, or out of file descriptors: the peer was turned away. */
   refused(reason: string): void;
 }
@@ -39,7 +46,7 @@ export class Listener implements TurnTask {
   readonly #events: ListenerEvents;
   readonly #servers: Server[] = [];
   /** Accepted, but nothing was read from them yet. */
-  readonly #arrived: Socket[] = [];
+  readonly #arrived: Arrival[] = [];
   readonly #sockets = new Set<Socket>();
   #onLastClosed: () => void = () => {};
   readonly #descriptorLimit = descriptorLimit();
@@ -58,8 +65,8 @@ export class Listener implements TurnTask {
   }
 
   /** Resolves to the port once it listens; rejects with Node's error when it cannot. */
-  listen(host: string, port: number): Promise<number> {
-    const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => this.#accept(socket));
+  listen(host: string, port: number, accept: Accept): Promise<number> {
+    const server = createServer({ pauseOnConnect: true, noDelay: true }, (socket) => this.#arrive(socket, accept));
     return new Promise((resolve, reject) => {
       server.once('error', reject);
       server.listen({ host, port, backlog: BACKLOG, ipv6Only: host.includes(':') && host !== '::' }, () => {
@@ -76,7 +83,7 @@ export class Listener implements TurnTask {
   /** Stops accepting; connections go on. */
   stopAccepting(): void {
     for (const server of this.#servers.splice(0)) server.close();
-    for (const socket of this.#arrived.splice(0)) socket.destroy();
+    for (const { socket } of this.#arrived.splice(0)) socket.destroy();
   }
 
   /** Resolves when every socket is closed; listeners are, as soon as this is called. */
@@ -90,32 +97,32 @@ export class Listener implements TurnTask {
     return closed;
   }
 
-  #accept(accepted: Socket): void {
+  #arrive(accepted: Socket, accept: Accept): void {
     const refusal = this.#refusal(accepted);
     if (refusal !== undefined) {
       accepted.destroy();
       this.#events.refused(refusal);
       return;
     }
-    this.#arrived.push(accepted);
+    this.#arrived.push({ socket: accepted, accept });
     this.#turn.defer(TurnPhase.Flush, this);
   }
 
   runInTurn(): void {
-    for (const socket of this.#arrived.splice(0, ADMITTED_A_TURN)) this.#admit(socket);
+    for (const arrival of this.#arrived.splice(0, ADMITTED_A_TURN)) this.#admit(arrival);
     if (this.#arrived.length > 0) this.#turn.defer(TurnPhase.Flush, this);
   }
 
-  #admit(accepted: Socket): void {
+  #admit(arrival: Arrival): void {
     let transport: SocketTransport | undefined;
-    const socket = this.#adopt(accepted, (bytes, length) => transport?.received(bytes, length));
+    const socket = this.#adopt(arrival.socket, (bytes, length) => transport?.received(bytes, length));
     this.#sockets.add(socket);
     socket.on('close', () => {
       this.#sockets.delete(socket);
       if (this.#sockets.size === 0) this.#onLastClosed();
     });
     transport = new SocketTransport(socket, this.#chunks, this.#turn);
-    this.#events.accepted(transport);
+    arrival.accept(transport);
     socket.resume();
   }
 

@@ -16,6 +16,7 @@ import {
 const DEFAULTS: BrokerOptions = {
   hosts: undefined,
   amqpPort: 5672,
+  stompPort: undefined,
   dataDirectory: './data',
   definitions: undefined,
   eventExchange: false,
@@ -325,7 +326,7 @@ describe('the options of a program', () => {
     );
     expect(errorOf(() => brokerOptions({ port: 1.5 }))).toMatch(/^option port '1.5' is not valid/);
     expect(errorOf(() => brokerOptions({ amqpPort: 1 } as StartOptions))).toMatch(
-      /^unknown option 'amqpPort'; valid options are host, port, dataDirectory, definitions,/,
+      /^unknown option 'amqpPort'; valid options are host, port, stompPort, dataDirectory, definitions,/,
     );
   });
 });
