@@ -173,6 +173,48 @@ export const knownDifferences = [
     ours: 'drops that message',
     reason: 'an oversight there, in 4.x too: a client could not bind the exchange at all',
   },
+  {
+    id: 'stomp-limits',
+    rabbit3: 'takes STOMP frames of any size and any number of headers',
+    ours: 'ends the connection above 4 MiB and 100 headers',
+    reason: 'limited in 4.x',
+  },
+  {
+    id: 'stomp-receipts-at-the-end',
+    rabbit3: 'may drop receipts of SENDs that are not confirmed yet when DISCONNECT comes',
+    ours: 'sends them, and the receipt of DISCONNECT last',
+    reason: 'STOMP: the receipt of DISCONNECT says that everything before it was received',
+  },
+  {
+    id: 'stomp-queue-type',
+    rabbit3: 'declares a quorum queue with the flags of a transient one, and is refused',
+    ours: 'declares it durable and not exclusive',
+    reason: 'mended in 4.3',
+  },
+  {
+    id: 'stomp-priority',
+    rabbit3: 'does not know x-priority on SUBSCRIBE',
+    ours: 'serves subscriptions of higher priority first',
+    reason: 'added in 4.x',
+  },
+  {
+    id: 'stomp-transient',
+    rabbit3: 'gives a message of delivery-mode 1 the header persistent:1',
+    ours: 'gives it no such header',
+    reason: 'persistent is true or absent everywhere else',
+  },
+  {
+    id: 'stomp-nack',
+    rabbit3: 'ends the connection when a message with a receipt is refused by its queue',
+    ours: 'sends no receipt, and goes on',
+    reason: '4.x goes on',
+  },
+  {
+    id: 'stomp-transaction-checks',
+    rabbit3: 'looks at the destination of a SEND when it joins a transaction',
+    ours: 'looks at it when the transaction is committed',
+    reason: 'moved in 4.x',
+  },
 ] as const satisfies readonly KnownDifference[];
 
 export type DifferenceId = (typeof knownDifferences)[number]['id'];

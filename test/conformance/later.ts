@@ -9,10 +9,7 @@ export interface LaterVector {
   readonly waitsFor: string;
 }
 
-export const laterVectors: readonly LaterVector[] = [
-  { vector: 'memory alarm, publish', waitsFor: 'the memory alarm' },
-  { vector: 'SUBSCRIBE /queue/x then AMQP delete', waitsFor: 'STOMP' },
-];
+export const laterVectors: readonly LaterVector[] = [{ vector: 'memory alarm, publish', waitsFor: 'the memory alarm' }];
 
 export interface LaterBehaviour {
   readonly behaviour: string;

@@ -2,8 +2,8 @@ import { Buffer } from 'node:buffer';
 import { expect } from 'vitest';
 import { table } from '../../protocol/amqp/field-table.js';
 import type { WireClient } from '../support/wire-client.js';
-import { test } from './conformance-test.js';
 import { laterVectors } from './later.js';
+import { expectError, expectOpen, test } from './stomp/stomp-test.js';
 import {
   bindQueue,
   consume,
@@ -252,6 +252,15 @@ test(vector('x-expires 200, idle 500 ms'), async ({ client, unique }) => {
   await expectQueue(client, witness, { ready: 0 });
   client.send(1, { name: 'queue.declare', queue, passive: true });
   await client.expectChannelClose(1, 404, `NOT_FOUND - no queue '${queue}' in vhost '/'`, [50, 10]);
+});
+
+test(vector('SUBSCRIBE /queue/x then AMQP delete'), async ({ stomp, client, unique }) => {
+  const queue = unique('x');
+  await stomp.request('SUBSCRIBE', { id: '1', destination: `/queue/${queue}` });
+  await client.rpc(1, { name: 'queue.delete', queue }, 'queue.delete-ok');
+  const body = `The server has canceled a subscription.\nNo more messages will be delivered for "id='1'".\n`;
+  await expectError(stomp, 'Server cancelled subscription', body);
+  await expectOpen(stomp);
 });
 
 test('every vector is tested here or waits for something', () => {

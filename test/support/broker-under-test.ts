@@ -1,6 +1,6 @@
 /**
- * The broker the conformance and client tests talk to: the one BROKER_URL names, or one of ours for each test file.
- * Nothing else in those tests may depend on which it is.
+ * The broker the conformance and client tests talk to: the one BROKER_URL (and STOMP_URL) names, or one of ours for
+ * each test file. Nothing else in those tests may depend on which it is.
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -8,6 +8,7 @@ import { join } from 'node:path';
 
 interface RunningBroker {
   readonly amqpUrl: string;
+  readonly stompUrl: string | undefined;
   close(): Promise<void>;
 }
 
@@ -19,6 +20,13 @@ export async function brokerUrl(): Promise<string> {
   if (givenUrl !== undefined) return givenUrl;
   running ??= start();
   return (await running).amqpUrl;
+}
+
+/** Undefined when only BROKER_URL is given: that broker's STOMP port is not known. */
+export async function stompUrl(): Promise<string | undefined> {
+  if (givenUrl !== undefined) return process.env['STOMP_URL'];
+  running ??= start();
+  return (await running).stompUrl;
 }
 
 /** For `afterAll`: stops the broker if it was started here. */
@@ -39,5 +47,5 @@ async function start(): Promise<RunningBroker> {
     await broker.close();
     await rm(dataDirectory, { recursive: true });
   };
-  return { amqpUrl: broker.amqpUrl, close };
+  return { amqpUrl: broker.amqpUrl, stompUrl: broker.stompUrl, close };
 }
