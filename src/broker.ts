@@ -4,6 +4,7 @@
  */
 import { hostname } from 'node:os';
 import { decodeProperties, encodeProperties } from '../protocol/amqp/properties.js';
+import { copyWithLong, textHeader } from '../protocol/amqp/raw-headers.js';
 import { Admission } from './auth/admission.js';
 import { Authenticator } from './auth/authenticator.js';
 import { OpenConnections } from './auth/open-connections.js';
@@ -107,7 +108,12 @@ interface BrokerParts {
 /** What sessions of every protocol need. */
 type SessionParts = Omit<AmqpEnvironment, 'limits' | 'serverProperties'>;
 
-const PROPERTIES: PropertiesCodec = { decode: decodeProperties, encode: encodeProperties };
+const PROPERTIES: PropertiesCodec = {
+  decode: decodeProperties,
+  encode: encodeProperties,
+  textHeader,
+  copyWithLong,
+};
 
 class RunningBroker implements Omit<Broker, keyof Administration> {
   amqpPort = 0;

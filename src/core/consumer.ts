@@ -3,6 +3,7 @@
  */
 import type { RecordReader } from './log/record.js';
 import type { Queue } from './queue/queue.js';
+import type { StreamSubscription } from './stream-subscription.js';
 import type { Origin } from './tracer.js';
 
 export interface Consumer {
@@ -13,6 +14,8 @@ export interface Consumer {
   /** Higher is served first (x-priority). */
   readonly priority: number;
   readonly origin?: Origin;
+  /** Of a stream; without it a consumer gets what comes from now on. */
+  readonly stream?: StreamSubscription | undefined;
   /** False while prefetch or socket back-pressure forbid another delivery. */
   hasCredit(): boolean;
   /** `record` is valid during the call. */

@@ -16,6 +16,7 @@ import type { ExchangeHost, RandomSource, RoutedMessage } from './exchange/excha
 import { exchangeType } from './exchange/registry.js';
 import { EMPTY_TABLE, type FieldTable } from './field-value.js';
 import { isReached } from './limits.js';
+import { DurableWaiters } from './log/durable-waiters.js';
 import type { LogEnvironment } from './log/message-log.js';
 import type { RecordSource } from './log/record.js';
 import { SHARE_FROM_BYTES } from './log/shared-bodies.js';
@@ -83,6 +84,7 @@ export class VirtualHost implements QueueHost, ExchangeHost {
   readonly name: string;
   readonly turn: Turn;
   readonly logs: LogEnvironment;
+  readonly durableWaiters: DurableWaiters;
   readonly deadlines: Deadlines;
   readonly properties: PropertiesCodec;
   readonly random: RandomSource;
@@ -109,6 +111,7 @@ export class VirtualHost implements QueueHost, ExchangeHost {
     this.name = name;
     this.turn = environment.turn;
     this.logs = environment.logs;
+    this.durableWaiters = new DurableWaiters(environment.logs.store);
     this.deadlines = environment.deadlines;
     this.properties = environment.properties;
     this.random = environment.random;

@@ -3,6 +3,7 @@
  */
 import { FrameType } from '../../protocol/amqp/constants.gen.js';
 import { decodeProperties, encodeProperties } from '../../protocol/amqp/properties.js';
+import { copyWithLong, textHeader } from '../../protocol/amqp/raw-headers.js';
 import { Authenticator } from '../../src/auth/authenticator.js';
 import type { ClientConnection } from '../../src/auth/open-connections.js';
 import { FULL_PERMISSIONS } from '../../src/auth/permissions.js';
@@ -58,7 +59,7 @@ export class MemoryServer {
       logs: { clock, segments, bodies, store, pager: new Pager({ turn, segments, bodies, store }) },
       definitions: new MemoryDefinitionStore(),
       deadlines: new Deadlines(clock, (error) => log.error({ err: error }, 'unexpected failure of what was due')),
-      properties: { decode: decodeProperties, encode: encodeProperties },
+      properties: { decode: decodeProperties, encode: encodeProperties, textHeader, copyWithLong },
       nodeName: 'jackalope@test',
       events: new Events(),
       random: Math.random,

@@ -1,6 +1,7 @@
 /** A virtual host and what it needs, with a clock that the test drives and no disk. */
 
 import { decodeProperties, encodeProperties } from '../../protocol/amqp/properties.js';
+import { copyWithLong, textHeader } from '../../protocol/amqp/raw-headers.js';
 import { Deadlines } from '../../src/core/deadlines.js';
 import { logIdsOf } from '../../src/core/definitions.js';
 import { Events } from '../../src/core/events.js';
@@ -81,7 +82,7 @@ export function coreEnvironment(
   const kept = [...definitions.load()];
   let lastLogId = Math.max(0, ...kept.flatMap(logIdsOf));
   const deadlines = new Deadlines(clock, (error) => failures.push(error));
-  const properties = { decode: decodeProperties, encode: encodeProperties };
+  const properties = { decode: decodeProperties, encode: encodeProperties, textHeader, copyWithLong };
   const host = new VirtualHost(virtualHost, {
     turn,
     logs,

@@ -247,6 +247,7 @@ function runsOf(records: readonly StoredRecord[]): StoredRun[] {
       sizeBytes: members.reduce((sum, { record }) => sum + record.length, 0),
       sharedBodyCount: members.filter(({ body }) => body !== undefined).length,
       earliestExpiry: earliest(members.flatMap(({ record }) => expiryOf(record))),
+      firstEnqueuedAt: earliest(members.map(({ record }) => recordHeader.decode(record).enqueuedAt)),
     });
   }
   return runs;

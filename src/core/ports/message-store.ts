@@ -40,6 +40,8 @@ export interface StoredRun {
   readonly sharedBodyCount: number;
   /** When the first of its records expires, settled ones among them; 0 when none does. */
   readonly earliestExpiry: number;
+  /** When the first record came that it ever had. */
+  readonly firstEnqueuedAt: number;
 }
 
 /** What a store kept of one log. */

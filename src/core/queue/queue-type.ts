@@ -6,6 +6,7 @@ import type { DeadLetters } from '../dead-letters.js';
 import type { Deadlines } from '../deadlines.js';
 import type { Events } from '../events.js';
 import type { FieldTable } from '../field-value.js';
+import type { DurableWaiters } from '../log/durable-waiters.js';
 import type { LogEnvironment } from '../log/log-environment.js';
 import type { PropertiesCodec } from '../ports/properties-codec.js';
 import type { Tracer } from '../tracer.js';
@@ -18,6 +19,7 @@ export interface QueueHost {
   readonly name: string;
   readonly turn: Turn;
   readonly logs: LogEnvironment;
+  readonly durableWaiters: DurableWaiters;
   readonly deadlines: Deadlines;
   readonly events: Events;
   readonly deadLetters: DeadLetters;

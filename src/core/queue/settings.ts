@@ -94,8 +94,8 @@ const AGE_UNITS_MS: Readonly<Record<string, number>> = {
   s: 1000,
 };
 
-/** `7D`, `12h` */
-function ageMs(age: string | undefined): number | undefined {
+/** `7D`, `12h`; undefined for anything else. */
+export function ageMs(age: string | undefined): number | undefined {
   const [, count = '', unit = ''] = /^(\d+)([YMDhms])$/.exec(age ?? '') ?? [];
   const unitMs = AGE_UNITS_MS[unit];
   return unitMs === undefined ? undefined : Number(count) * unitMs;

@@ -7,6 +7,7 @@ import type { Consumer } from '../../core/consumer.js';
 import type { RecordReader } from '../../core/log/record.js';
 import type { Queue } from '../../core/queue/queue.js';
 import type { ReplyQueue } from '../../core/reply-queues.js';
+import type { StreamSubscription } from '../../core/stream-subscription.js';
 import type { Origin } from '../../core/tracer.js';
 import type { DeliverySource } from '../shared/delivery-ledger.js';
 import type { Channel } from './channel.js';
@@ -22,6 +23,8 @@ export interface ConsumerOptions {
   readonly priority: number;
   /** Unsettled deliveries at most; 0 is no limit. */
   readonly limit: number;
+  /** Undefined unless the queue is a stream. */
+  readonly stream?: StreamSubscription | undefined;
 }
 
 export class AmqpConsumer implements Consumer, DeliverySource {
@@ -29,6 +32,7 @@ export class AmqpConsumer implements Consumer, DeliverySource {
   readonly noAck: boolean;
   readonly exclusive: boolean;
   readonly priority: number;
+  readonly stream: StreamSubscription | undefined;
   readonly queue: Queue;
   readonly #limit: number;
   readonly #channel: Channel;
@@ -41,6 +45,7 @@ export class AmqpConsumer implements Consumer, DeliverySource {
     this.noAck = options.noAck;
     this.exclusive = options.exclusive;
     this.priority = options.priority;
+    this.stream = options.stream;
     this.queue = queue;
     this.#limit = options.limit;
     this.#channel = channel;

@@ -2,6 +2,7 @@
  * Class basic, except publish (`publisher.ts`) and the acks that `dispatch.ts` takes a shorter way.
  */
 import {
+  type BasicConsume,
   decodeBasicAck,
   decodeBasicCancel,
   decodeBasicConsume,
@@ -25,8 +26,9 @@ import { describeQueue, generatedName } from '../../../core/names.js';
 import type { Queue } from '../../../core/queue/queue.js';
 import { queueType } from '../../../core/queue/registry.js';
 import { REPLY_TO } from '../../../core/reply-queues.js';
+import type { StreamSubscription } from '../../../core/stream-subscription.js';
 import { BrokerError } from '../../../errors.js';
-import { consumerPriority, refuseForeignArguments } from '../../shared/consumer-arguments.js';
+import { consumerPriority, refuseForeignArguments, streamSubscription } from '../../shared/consumer-arguments.js';
 import { AmqpConsumer, ReplyConsumer } from '../amqp-consumer.js';
 import type { Channel } from '../channel.js';
 import type { Handler } from './dispatch.js';
@@ -72,6 +74,7 @@ function basicConsume(channel: Channel, reader: ByteReader): void {
   const name = channel.queueName(method.queue);
   const queue = channel.access.queueToRead(name);
   refuseForeignArguments(method.arguments, queue, channel.access.virtualHostName);
+  const stream = queue.type === 'stream' ? subscribe(channel, queue, method) : undefined;
   if (channel.prefetch.channelLimit > 0 && !queueType(queue.type).takesGlobalPrefetch) {
     const described = describeQueue(name, channel.access.virtualHostName);
     throw new BrokerError('not-implemented', `${described} does not support global qos`);
@@ -82,12 +85,25 @@ function basicConsume(channel: Channel, reader: ByteReader): void {
     exclusive: method.exclusive,
     priority: consumerPriority(method.arguments, name, channel.access.virtualHostName),
     limit: channel.prefetch.consumerLimit,
+    stream,
   });
   queue.addConsumer(consumer);
   channel.consumers.set(tag, consumer);
   if (!method.noAck) channel.host.environment.consumerTimeouts.watch(channel, queue);
   // Deliveries begin at the end of the turn, so consume-ok is always ahead of them.
   if (!method.noWait) consumeOk(channel, tag);
+}
+
+/** What streams ask of a consumer, in the order in which RabbitMQ looks. */
+function subscribe(channel: Channel, queue: Queue, { noAck, arguments: args }: BasicConsume): StreamSubscription {
+  const { virtualHostName } = channel.access;
+  const subscription = streamSubscription(args, queue.name, virtualHostName);
+  const described = describeQueue(queue.name, virtualHostName);
+  if (channel.prefetch.consumerLimit === 0 && channel.prefetch.channelLimit === 0) {
+    throw new BrokerError('precondition-failed', `consumer prefetch count is not set for stream ${described}`);
+  }
+  if (noAck) throw new BrokerError('not-implemented', `automatic acknowledgement not supported by stream ${described}`);
+  return subscription;
 }
 
 function consumeReplies(channel: Channel, tag: string, noAck: boolean): void {

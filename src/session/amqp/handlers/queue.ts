@@ -49,7 +49,9 @@ function declare(channel: Channel, method: QueueDeclare): Declared {
     ? channel.access.queue(channel.queueName(method.queue))
     : channel.access.declareQueue(method.queue, method);
   channel.lastQueueName = queue.name;
-  return queue;
+  const { name, readyCount, consumerCount } = queue;
+  // RabbitMQ does not count those of a stream here.
+  return { name, readyCount, consumerCount: queue.type === 'stream' ? 0 : consumerCount };
 }
 
 /** Declaring a reply pseudo-queue asks whether the requester still listens (SEMANTICS 3.10). */

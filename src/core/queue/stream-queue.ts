@@ -1,0 +1,241 @@
+/**
+ * The stream: a log that consumers read, each from where it likes, and that only retention shortens. Its messages are
+ * durable whatever they say. An acknowledgement is credit and nothing else.
+ */
+import { BrokerError } from '../../errors.js';
+import type { Binding } from '../binding.js';
+import type { Consumer } from '../consumer.js';
+import { copyBytes } from '../log/copy-bytes.js';
+import type { RecordReader, RecordSource } from '../log/record.js';
+import { type StreamLimits, StreamLog } from '../log/stream-log.js';
+import { describeQueue } from '../names.js';
+import type { CommitId } from '../ports/message-store.js';
+import type { StreamFilter, StreamOffset } from '../stream-subscription.js';
+import { TurnPhase, type TurnTask } from '../turn.js';
+import type { PublishOutcome, Queue, QueueCounters, QueueOptions } from './queue.js';
+import type { QueueHost, QueueType } from './queue-type.js';
+import { type QueueSettings, settingsOf } from './settings.js';
+import { StreamReaders } from './stream-readers.js';
+
+/** RabbitMQ's. */
+const DEFAULT_SEGMENT_BYTES = 500_000_000;
+const DEFAULT_FILTER_BYTES = 16;
+const FILTER_VALUE = Buffer.from('x-stream-filter-value');
+const OFFSET = Buffer.from('x-stream-offset');
+/** What the header that shows the offset takes, and to spare. */
+const OFFSET_HEADER_BYTES = 64;
+const NEXT: StreamOffset = { kind: 'next' };
+
+export const STREAM: QueueType = {
+  name: 'stream',
+  alwaysKept: true,
+  takesGlobalPrefetch: false,
+  takesGetsBesideActive: false,
+  deleteFlags: 'ignored',
+  logCount: () => 1,
+  create: (id, name, options, host) => new StreamQueue(id, name, options, host),
+};
+
+export class StreamQueue implements Queue, TurnTask {
+  readonly id: number;
+  readonly name: string;
+  readonly type = 'stream';
+  readonly options: QueueOptions;
+  settings: QueueSettings;
+  readonly bindings = new Set<Binding>();
+  readonly counters: QueueCounters = { published: 0, delivered: 0, acknowledged: 0, redelivered: 0 };
+  unackedCount = 0;
+  deleted = false;
+  routeMark = 0;
+  deferred = false;
+  readonly #host: QueueHost;
+  readonly #log: StreamLog;
+  readonly #readers: StreamReaders;
+  /** Route and properties of the record that is delivered. */
+  #shown = new Uint8Array(256);
+  readonly #durable = (): void => this.wake();
+
+  constructor(id: number, name: string, options: QueueOptions, host: QueueHost) {
+    this.id = id;
+    this.name = name;
+    this.options = options;
+    this.settings = settingsOf(options.arguments);
+    this.#host = host;
+    this.#log = new StreamLog(id, host.logs, limitsOf(this.settings), filterValueReader(host));
+    this.#readers = new StreamReaders(this.#log, (consumer, record, filter) => this.#deliver(consumer, record, filter));
+  }
+
+  restore(): void {
+    this.#log.restore();
+    this.#log.retain();
+  }
+
+  configure(settings: QueueSettings): void {
+    this.settings = settings;
+    this.#log.limit(limitsOf(settings));
+  }
+
+  /** All that is kept: nobody takes anything away. */
+  get readyCount(): number {
+    return this.#log.nextPosition - this.#log.firstPosition;
+  }
+
+  get pendingCommit(): CommitId {
+    return this.#log.pendingCommit;
+  }
+
+  get consumerCount(): number {
+    return this.#readers.count;
+  }
+
+  get consumers(): readonly Consumer[] {
+    return this.#readers.consumers;
+  }
+
+  enqueue(source: RecordSource, outcome: PublishOutcome): void {
+    // A transaction may have been routed here before the queue went.
+    if (this.deleted) return;
+    const { persistent, sharedBodyId, expiresAt } = source;
+    source.persistent = true;
+    source.expiresAt = 0;
+    // History is read in one piece, so a stream has its own copy of every body.
+    source.sharedBodyId = 0;
+    try {
+      const commit = this.#log.append(source);
+      if (commit > outcome.commit) outcome.commit = commit;
+    } finally {
+      source.persistent = persistent;
+      source.expiresAt = expiresAt;
+      source.sharedBodyId = sharedBodyId;
+    }
+    this.counters.published++;
+    this.#awaitDurable();
+  }
+
+  take(): boolean {
+    throw this.#refusal('basic.get not supported by stream queues');
+  }
+
+  ack(): void {
+    this.unackedCount--;
+    this.counters.acknowledged++;
+  }
+
+  requeue(): void {
+    this.unackedCount--;
+  }
+
+  reject(): void {
+    this.unackedCount--;
+  }
+
+  purge(): number {
+    throw this.#refusal('queue.purge not supported by stream queues');
+  }
+
+  addConsumer(consumer: Consumer): void {
+    if (consumer.noAck) throw this.#refusal('automatic acknowledgement not supported by stream');
+    this.#readers.add(consumer, this.#positionOf(consumer.stream?.offset ?? NEXT));
+    this.wake();
+  }
+
+  removeConsumer(consumer: Consumer): void {
+    this.#readers.remove(consumer);
+  }
+
+  wake(): void {
+    if (!this.deferred && this.#readers.count > 0) this.#host.turn.defer(TurnPhase.Dispatch, this);
+  }
+
+  used(): void {
+    if (!this.deleted) this.#log.retain();
+  }
+
+  delete(): void {
+    this.deleted = true;
+    this.#log.forget();
+    for (const consumer of this.#readers.consumers) {
+      this.#readers.remove(consumer);
+      consumer.cancelled(this);
+    }
+  }
+
+  /** The end of a turn: hands out what is durable while consumers have credit, up to the budget. */
+  runInTurn(): void {
+    if (this.#readers.serve()) this.wake();
+    else this.#awaitDurable();
+  }
+
+  /** Those at the end wait for what is on its way to the disk. */
+  #awaitDurable(): void {
+    if (this.#readers.count === 0) return;
+    if (this.#host.logs.store.keepsMessages) this.#host.durableWaiters.add(this.#durable);
+    else this.wake();
+  }
+
+  #deliver(consumer: Consumer, record: RecordReader, filter: StreamFilter | undefined): number {
+    if (filter !== undefined && !this.#matches(record, filter)) return 0;
+    this.#showOffset(record);
+    this.unackedCount++;
+    this.counters.delivered++;
+    consumer.deliver(this, record);
+    return record.bodyEnd - record.bodyStart;
+  }
+
+  #matches(record: RecordReader, { values, matchUnfiltered }: StreamFilter): boolean {
+    const { bytes, propertiesStart, propertiesEnd } = record;
+    const value = this.#host.properties.textHeader(bytes, propertiesStart, propertiesEnd, FILTER_VALUE);
+    return value === undefined ? matchUnfiltered : values.has(value);
+  }
+
+  /** Lets `record` show the message with the header that tells its offset. */
+  #showOffset(record: RecordReader): void {
+    const { bytes, routeStart, routeEnd, propertiesStart, propertiesEnd } = record;
+    const needed = routeEnd - routeStart + propertiesEnd - propertiesStart + OFFSET_HEADER_BYTES;
+    if (this.#shown.length < needed) this.#shown = new Uint8Array(needed * 2);
+    const shown = this.#shown;
+    const at = copyBytes(shown, 0, bytes, routeStart, routeEnd);
+    const { properties } = this.#host;
+    const end = properties.copyWithLong(bytes, propertiesStart, propertiesEnd, OFFSET, record.position - 1, shown, at);
+    record.bytes = shown;
+    record.routeStart = 0;
+    record.routeEnd = at;
+    record.propertiesStart = at;
+    record.propertiesEnd = end;
+  }
+
+  #positionOf(offset: StreamOffset): number {
+    const log = this.#log;
+    switch (offset.kind) {
+      case 'first':
+        return log.firstPosition;
+      case 'last':
+        return log.lastChunkPosition;
+      case 'next':
+        return log.nextPosition;
+      case 'offset':
+        return Math.max(offset.offset + 1, log.firstPosition);
+      case 'timestamp':
+        return log.positionAt(offset.timeMs);
+      case 'age':
+        return log.positionAt(this.#host.logs.clock.wallTime() - offset.ageMs);
+    }
+  }
+
+  #refusal(text: string): BrokerError {
+    return new BrokerError('not-implemented', `${text} ${describeQueue(this.name, this.#host.name)}`);
+  }
+}
+
+function limitsOf(settings: QueueSettings): StreamLimits {
+  return {
+    maxLengthBytes: settings.maxLengthBytes,
+    maxAgeMs: settings.maxAgeMs,
+    maxSegmentBytes: settings.streamMaxSegmentSizeBytes ?? DEFAULT_SEGMENT_BYTES,
+    filterSizeBytes: settings.streamFilterSizeBytes ?? DEFAULT_FILTER_BYTES,
+  };
+}
+
+function filterValueReader({ properties }: QueueHost) {
+  return (bytes: Uint8Array, start: number, end: number) => properties.textHeader(bytes, start, end, FILTER_VALUE);
+}
