@@ -288,7 +288,7 @@ export class VirtualHost implements QueueHost, ExchangeHost {
     }
     const queue = this.queue(name, requester);
     assertDeletable(queue, this.name, ifUnused, ifEmpty);
-    const ready = queue.readyCount;
+    const ready = queueType(queue.type).tellsCounts ? queue.readyCount : 0;
     this.#removeQueue(queue);
     return ready;
   }

@@ -14,6 +14,7 @@ export const CLASSIC: QueueType = {
   takesGlobalPrefetch: true,
   takesGetsBesideActive: true,
   deleteFlags: 'obeyed',
+  tellsCounts: true,
   logCount: (args) => (settingsOf(args).maxPriority ?? 0) + 1,
   create: (id, name, options, host) => {
     const settings = settingsOf(options.arguments);

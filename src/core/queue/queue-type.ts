@@ -40,6 +40,8 @@ export interface QueueType {
   readonly takesGetsBesideActive: boolean;
   /** What happens to the flags if-unused and if-empty of a delete. */
   readonly deleteFlags: 'obeyed' | 'refused' | 'ignored';
+  /** Declaring it tells the number of its consumers, and deleting it that of its messages; otherwise they tell 0. */
+  readonly tellsCounts: boolean;
   /** How many logs a queue with these arguments has. */
   logCount(args: FieldTable): number;
   /** `id` names the queue's first log in the store, the numbers above it the others. The arguments are valid. */

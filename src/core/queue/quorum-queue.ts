@@ -13,6 +13,7 @@ export const QUORUM: QueueType = {
   takesGlobalPrefetch: false,
   takesGetsBesideActive: false,
   deleteFlags: 'refused',
+  tellsCounts: true,
   logCount: () => 2,
   create: (id, name, options, host) => {
     const backlog = new QuorumBacklog(id, host.logs, host.properties);

@@ -32,6 +32,7 @@ export const STREAM: QueueType = {
   takesGlobalPrefetch: false,
   takesGetsBesideActive: false,
   deleteFlags: 'ignored',
+  tellsCounts: false,
   logCount: () => 1,
   create: (id, name, options, host) => new StreamQueue(id, name, options, host),
 };

@@ -99,7 +99,7 @@ function subscribe(channel: Channel, queue: Queue, { noAck, arguments: args }: B
   const { virtualHostName } = channel.access;
   const subscription = streamSubscription(args, queue.name, virtualHostName);
   const described = describeQueue(queue.name, virtualHostName);
-  if (channel.prefetch.consumerLimit === 0 && channel.prefetch.channelLimit === 0) {
+  if (channel.prefetch.consumerLimit === 0) {
     throw new BrokerError('precondition-failed', `consumer prefetch count is not set for stream ${described}`);
   }
   if (noAck) throw new BrokerError('not-implemented', `automatic acknowledgement not supported by stream ${described}`);

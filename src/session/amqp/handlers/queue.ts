@@ -16,6 +16,7 @@ import {
   writeQueueUnbindOk,
 } from '../../../../protocol/amqp/methods.gen.js';
 import type { ByteReader } from '../../../../protocol/byte-reader.js';
+import { queueType } from '../../../core/queue/registry.js';
 import { isReplyName, REPLY_TO } from '../../../core/reply-queues.js';
 import { BrokerError } from '../../../errors.js';
 import type { Channel } from '../channel.js';
@@ -50,8 +51,7 @@ function declare(channel: Channel, method: QueueDeclare): Declared {
     : channel.access.declareQueue(method.queue, method);
   channel.lastQueueName = queue.name;
   const { name, readyCount, consumerCount } = queue;
-  // RabbitMQ does not count those of a stream here.
-  return { name, readyCount, consumerCount: queue.type === 'stream' ? 0 : consumerCount };
+  return { name, readyCount, consumerCount: queueType(queue.type).tellsCounts ? consumerCount : 0 };
 }
 
 /** Declaring a reply pseudo-queue asks whether the requester still listens (SEMANTICS 3.10). */

@@ -99,6 +99,7 @@ describe('a segment', () => {
       sizeBytes: from.offsetOf(1),
       sharedBodyCount: 0,
       earliestExpiry: 0,
+      firstEnqueuedAt: 0,
     };
     const next = {
       firstPosition: 70,
@@ -107,6 +108,7 @@ describe('a segment', () => {
       sizeBytes: 100,
       sharedBodyCount: 2,
       earliestExpiry: 0,
+      firstEnqueuedAt: 0,
     };
     const to = Segment.ofStored(run);
     expect([to.join(next, from.offsetOf(1) + 99), to.join({ ...next, lastPosition: 2 ** 32 + 50 }, 1e6)]).toEqual([
