@@ -110,7 +110,7 @@ export class StreamQueue implements Queue, TurnTask {
       source.sharedBodyId = sharedBodyId;
     }
     this.counters.published++;
-    this.#awaitDurable();
+    this.#serveLater();
   }
 
   take(): boolean {
@@ -164,11 +164,11 @@ export class StreamQueue implements Queue, TurnTask {
   /** The end of a turn: hands out what is durable while consumers have credit, up to the budget. */
   runInTurn(): void {
     if (this.#readers.serve()) this.wake();
-    else this.#awaitDurable();
+    else if (this.#log.durableEnd < this.#log.nextPosition) this.#serveLater();
   }
 
-  /** Those at the end wait for what is on its way to the disk. */
-  #awaitDurable(): void {
+  /** What has just come is shown when it is durable. */
+  #serveLater(): void {
     if (this.#readers.count === 0) return;
     if (this.#host.logs.store.keepsMessages) this.#host.durableWaiters.add(this.#durable);
     else this.wake();

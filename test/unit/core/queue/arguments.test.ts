@@ -137,7 +137,6 @@ const ROWS: Record<string, Expectation> = {
       ...NO_STRING,
       [text('foo'), `"unsupported queue type 'foo'"`],
       [text('Classic'), `"unsupported queue type 'Classic'"`],
-      [text('stream'), `"unsupported queue type 'stream'"`],
     ],
   },
   'x-queue-master-locator': { types: ['classic'], accepted: [text('min-masters'), text('any')], refused: NO_STRING },
@@ -250,7 +249,6 @@ describe('the queue type', () => {
   });
 
   it.each<[FieldValue, string]>([
-    [text('stream'), `"unsupported queue type 'stream'"`],
     [text(''), `"unsupported queue type ''"`],
     [{ type: 'b', value: 3 }, '{unacceptable_type,byte}'],
   ])('is not %o', (value, detail) => {

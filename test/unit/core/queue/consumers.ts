@@ -2,6 +2,7 @@
 import type { Consumer } from '../../../../src/core/consumer.js';
 import type { RecordReader } from '../../../../src/core/log/record.js';
 import type { Queue } from '../../../../src/core/queue/queue.js';
+import type { StreamSubscription } from '../../../../src/core/stream-subscription.js';
 import { type ReadMessage, readMessage } from '../../../support/messages.js';
 
 export interface ConsumerTraits {
@@ -10,6 +11,7 @@ export interface ConsumerTraits {
   readonly priority?: number;
   /** Deliveries it takes before it is full. */
   readonly credit?: number;
+  readonly stream?: StreamSubscription;
 }
 
 export class RecordingConsumer implements Consumer {
@@ -17,6 +19,7 @@ export class RecordingConsumer implements Consumer {
   readonly noAck: boolean;
   readonly exclusive: boolean;
   readonly priority: number;
+  readonly stream: StreamSubscription | undefined;
   credit: number;
   cancelledBy: Queue | undefined;
   readonly received: ReadMessage[] = [];
@@ -26,6 +29,7 @@ export class RecordingConsumer implements Consumer {
     this.noAck = traits.noAck ?? false;
     this.exclusive = traits.exclusive ?? false;
     this.priority = traits.priority ?? 0;
+    this.stream = traits.stream;
     this.credit = traits.credit ?? Number.POSITIVE_INFINITY;
   }
 
