@@ -214,6 +214,29 @@ export const knownDifferences = [
     rabbit3: 'looks at the destination of a SEND when it joins a transaction',
     ours: 'looks at it when the transaction is committed',
     reason: 'moved in 4.x',
+    id: 'stream-offset-word',
+    rabbit3:
+      'closes the connection with 541 when x-stream-offset is a word that is none of its own, or no string at all',
+    ours: 'closes the channel with 406',
+    reason: 'a crash there; 4.x refuses it',
+  },
+  {
+    id: 'stream-texts',
+    rabbit3: 'words two refusals of consumers of streams otherwise',
+    ours: 'has the texts of 4.x',
+    reason: 'reworded since',
+  },
+  {
+    id: 'stream-nack',
+    rabbit3: 'closes the connection with 540 for basic.nack and basic.reject of what a stream delivered',
+    ours: 'takes them for acknowledgements',
+    reason: 'credit like any other since 3.11',
+  },
+  {
+    id: 'stream-filter',
+    rabbit3: 'knows no filters of streams',
+    ours: 'has them, and they are exact',
+    reason: 'added in 3.13, where the filter works on chunks and lets others through',
   },
 ] as const satisfies readonly KnownDifference[];
 

@@ -17,7 +17,6 @@ export interface LaterBehaviour {
 }
 
 export const laterBehaviours: readonly LaterBehaviour[] = [
-  { behaviour: 'streams: offsets, filters, prefetch, unsupported methods', waitsFor: 'x-queue-type stream' },
   { behaviour: 'connection.blocked and connection.unblocked', waitsFor: 'the alarms' },
   { behaviour: 'what survives a restart', waitsFor: 'the durability tests' },
   { behaviour: 'permissions on every method', waitsFor: 'tests with users of their own' },
