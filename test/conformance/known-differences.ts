@@ -214,6 +214,8 @@ export const knownDifferences = [
     rabbit3: 'looks at the destination of a SEND when it joins a transaction',
     ours: 'looks at it when the transaction is committed',
     reason: 'moved in 4.x',
+  },
+  {
     id: 'stream-offset-word',
     rabbit3:
       'closes the connection with 541 when x-stream-offset is a word that is none of its own, or no string at all',
