@@ -1,5 +1,5 @@
 /** What a broker on disk brings back when it is started again, as a client sees it. */
-import { type Channel, connect } from 'amqplib';
+import { type Channel, type ConsumeMessage, connect } from 'amqplib';
 import { expect, onTestFinished, test } from 'vitest';
 import { type Broker, startBroker } from '../../src/index.js';
 import { checkDirectory } from '../../src/store/lmdb/check.js';
@@ -329,3 +329,41 @@ test('a deduplication exchange remembers on disk what it has seen, if it is aske
   }
   expect(seen).toEqual([1, 1, 2, 1]);
 });
+test('a stream goes on at its offsets, whatever its retention removed', async () => {
+  const directory = temporaryDirectory();
+  const limits = { 'x-max-length-bytes': 2000, 'x-stream-max-segment-size-bytes': 500 };
+  const bodies = names(40).map((name) => name.padEnd(200));
+  let broker = await start(directory);
+  await withChannel(broker, (channel) =>
+    channel.assertQueue('stream', { durable: true, arguments: { 'x-queue-type': 'stream', ...limits } }),
+  );
+  await publish(broker, 'stream', bodies, false);
+  const before = await readStream(broker, 'stream', bodies.length - 1);
+  expect(before[0]?.offset).toBeGreaterThan(0);
+  await broker.close();
+  broker = await start(directory);
+  await publish(broker, 'stream', ['new'], false);
+  const after = await readStream(broker, 'stream', bodies.length);
+  expect(after.at(-1)).toEqual({ body: 'new', offset: bodies.length });
+  for (const { body, offset } of after.slice(0, -1)) expect(body).toBe(bodies[offset]);
+  await broker.close();
+  expect((await checkDirectory(directory, { compact: false, writer: 'test' })).problems).toEqual([]);
+});
+
+/** From the first that is kept to the one at `last`. */
+async function readStream(broker: Broker, queue: string, last: number): Promise<{ body: string; offset: number }[]> {
+  return withChannel(broker, async (channel) => {
+    const found: { body: string; offset: number }[] = [];
+    await channel.prefetch(100);
+    await new Promise<void>((resolve) => {
+      const take = (message: ConsumeMessage | null): void => {
+        if (message === null) return;
+        const offset = Number(message.properties.headers?.['x-stream-offset']);
+        found.push({ body: message.content.toString(), offset });
+        if (offset === last) resolve();
+      };
+      void channel.consume(queue, take, { arguments: { 'x-stream-offset': 'first' } });
+    });
+    return found;
+  });
+}
