@@ -42,7 +42,7 @@ export function paged({ store, scratch = new ControlledScratch() }: PagedOptions
     }
     expect(failures).toEqual([]);
   };
-  return { clock, pager, segments, bodies, scratch, logOf, settle, writeFailures: () => writeFailures };
+  return { clock, environment, pager, segments, bodies, scratch, logOf, settle, writeFailures: () => writeFailures };
 }
 
 /** Its messages' bodies begin with their positions. */
