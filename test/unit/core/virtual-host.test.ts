@@ -265,13 +265,14 @@ describe('an exclusive queue', () => {
     const q = queue('q', { owner: OWNER });
     expect(host.queue('q', OWNER)).toBe(q);
     const to: DestinationName = { kind: 'queue', name: 'q' };
+    host.bind('amq.direct', to, 'k', EMPTY_TABLE, OWNER);
     const attempts = [
       () => host.queue('q', STRANGER),
       () => host.declareQueue('q', { ...q.options, owner: STRANGER }, STRANGER),
       () => host.declareQueue('q', { ...q.options, owner: undefined }, STRANGER),
       () => host.deleteQueue('q', STRANGER, false, false),
       () => host.bind('amq.fanout', to, '', EMPTY_TABLE, STRANGER),
-      () => host.unbind('amq.fanout', to, '', EMPTY_TABLE, STRANGER),
+      () => host.unbind('amq.direct', to, 'k', EMPTY_TABLE, STRANGER),
     ];
     for (const attempt of attempts) expect(refusal(attempt)).toEqual(LOCKED);
     expect(publish('', 'q').routed).toBe(true);
