@@ -41,6 +41,8 @@ async function received(client: WireClient, queue: string, count: number): Promi
 const numbers = (from: number, to: number) => Array.from({ length: to - from + 1 }, (_, index) => `${from + index}`);
 
 describe('a recent-history exchange', () => {
+  test.beforeEach(({ needsExchangeType }) => needsExchangeType('x-recent-history'));
+
   test('gives the last 20 messages to a queue that is bound', async ({ client, unique }) => {
     const exchange = await history(client, unique('x'));
     await publish(client, exchange, numbers(1, 25));
