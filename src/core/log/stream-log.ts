@@ -21,6 +21,8 @@ import { RetainedSegment, type StreamCursor, StreamPart } from './stream-part.js
 const SEGMENTS_KEPT = 64;
 /** Segments given up at once. */
 const MOST_COOLED = 4;
+/** Segments that are read at once only to learn that a filter wants nothing of them. */
+const MOST_SUMMARISED = 4;
 
 /** Finds the filter value of a record. */
 export type FilterValueOf = (bytes: Uint8Array, propertiesStart: number, propertiesEnd: number) => string | undefined;
@@ -146,7 +148,10 @@ export class StreamLog implements ChangingLog, PagedLog, PageableLog {
     this.#changes?.resume(kept.nextPosition, kept.deliveredUpTo);
   }
 
-  /** Moves `reader` to the record at the cursor, or the next that `filter` may want; false when none is below `end`. */
+  /**
+   * Moves `reader` to the record at the cursor, or the next that `filter` may want. False when none is below `end`, or,
+   * with the cursor still below it, when finding one takes more reading than one turn allows.
+   */
   readNext(cursor: StreamCursor, reader: RecordReader, end: number, filter?: StreamFilter): boolean {
     if (cursor.position >= end) return false;
     let segment = cursor.part?.segment;
@@ -289,9 +294,11 @@ export class StreamLog implements ChangingLog, PagedLog, PageableLog {
   /** Moves the cursor to its record, or to the next that `filter` may want, and has that in memory. */
   #enter(cursor: StreamCursor, end: number, filter: StreamFilter | undefined): boolean {
     if (cursor.position < this.#firstPosition) cursor.position = this.#firstPosition;
+    let summarised = 0;
     for (let index = this.#indexNear(cursor); cursor.position < end; index++) {
       const part = this.#parts[index];
       if (part === undefined) return false;
+      if (filter !== undefined && part.summary === undefined && summarised++ === MOST_SUMMARISED) return false;
       if (filter !== undefined && !this.#mayMatch(part, filter)) {
         cursor.position = part.segment.lastPosition + 1;
         continue;

@@ -83,7 +83,9 @@ export class StreamReaders {
     const log = this.#log;
     const record = this.#record;
     let used = 0;
-    while (used < share && consumer.hasCredit() && log.readNext(cursor, record, end, filter)) {
+    while (used < share && consumer.hasCredit()) {
+      // Not at the end: it stepped over as much as a turn allows.
+      if (!log.readNext(cursor, record, end, filter)) return cursor.position < end ? share : used;
       used += RECORD_COST_BYTES + this.#deliver(consumer, record, filter);
     }
     return used;
