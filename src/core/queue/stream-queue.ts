@@ -11,6 +11,7 @@ import { type StreamLimits, StreamLog } from '../log/stream-log.js';
 import { describeQueue } from '../names.js';
 import type { CommitId } from '../ports/message-store.js';
 import type { StreamFilter, StreamOffset } from '../stream-subscription.js';
+import { consumerFacts } from '../topology-events.js';
 import { TurnPhase, type TurnTask } from '../turn.js';
 import type { PublishOutcome, Queue, QueueCounters, QueueOptions } from './queue.js';
 import type { QueueHost, QueueType } from './queue-type.js';
@@ -137,11 +138,13 @@ export class StreamQueue implements Queue, TurnTask {
   addConsumer(consumer: Consumer): void {
     if (consumer.noAck) throw this.#refusal('automatic acknowledgement not supported by stream');
     this.#readers.add(consumer, this.#positionOf(consumer.stream?.offset ?? NEXT));
+    this.#host.events.emit('consumer.created', () => consumerFacts(consumer, this, this.#host.name));
     this.wake();
   }
 
   removeConsumer(consumer: Consumer): void {
-    this.#readers.remove(consumer);
+    if (!this.#readers.remove(consumer)) return;
+    this.#host.events.emit('consumer.deleted', () => consumerFacts(consumer, this, this.#host.name));
   }
 
   wake(): void {
@@ -179,6 +182,7 @@ export class StreamQueue implements Queue, TurnTask {
     this.#showOffset(record);
     this.unackedCount++;
     this.counters.delivered++;
+    if (consumer.origin !== undefined) this.#host.tracer?.delivered(this.name, record, consumer.origin);
     consumer.deliver(this, record);
     return record.bodyEnd - record.bodyStart;
   }

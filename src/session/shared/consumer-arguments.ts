@@ -40,8 +40,27 @@ export function consumerPriority(args: FieldTable, queueName: string, virtualHos
   throw invalid('x-priority', queueName, virtualHostName, detail);
 }
 
-/** Throws BrokerError('precondition-failed') for an offset that is none. */
-export function streamSubscription(args: FieldTable, queueName: string, virtualHostName: string): StreamSubscription {
+/**
+ * What a consumer of a stream asks for; undefined for other queues. Throws BrokerError('precondition-failed') for an offset
+ * that is none and for a consumer without a limit, 'not-implemented' for one that does not acknowledge, in RabbitMQ's order.
+ */
+export function streamSubscription(
+  args: FieldTable,
+  queue: Queue,
+  consumer: { readonly noAck: boolean; readonly limit: number },
+  virtualHostName: string,
+): StreamSubscription | undefined {
+  if (queue.type !== 'stream') return undefined;
+  const subscription = subscriptionFrom(args, queue.name, virtualHostName);
+  const described = describeQueue(queue.name, virtualHostName);
+  if (consumer.limit === 0) {
+    throw new BrokerError('precondition-failed', `consumer prefetch count is not set for stream ${described}`);
+  }
+  if (!consumer.noAck) return subscription;
+  throw new BrokerError('not-implemented', `automatic acknowledgement not supported by stream ${described}`);
+}
+
+function subscriptionFrom(args: FieldTable, queueName: string, virtualHostName: string): StreamSubscription {
   const value = lookUp(args, 'x-stream-offset');
   const offset = streamOffset(value);
   if (offset === undefined && value !== undefined) {

@@ -4,6 +4,7 @@
 import type { Consumer } from '../../core/consumer.js';
 import type { RecordReader } from '../../core/log/record.js';
 import type { Queue } from '../../core/queue/queue.js';
+import type { StreamSubscription } from '../../core/stream-subscription.js';
 import type { Origin } from '../../core/tracer.js';
 import type { DeliveryLedger, DeliverySource } from '../shared/delivery-ledger.js';
 import type { TurnOutput } from '../shared/turn-output.js';
@@ -20,6 +21,8 @@ export interface Subscription {
   readonly priority: number;
   /** Unsettled deliveries at most; 0 is no limit. */
   readonly limit: number;
+  /** Undefined unless the queue is a stream. */
+  readonly stream?: StreamSubscription | undefined;
 }
 
 /** What a consumer needs of its session. */
@@ -42,6 +45,7 @@ export class StompConsumer implements Consumer, DeliverySource {
   readonly exclusive = false;
   readonly priority: number;
   readonly queue: Queue;
+  readonly stream: StreamSubscription | undefined;
   readonly subscription: Subscription;
   readonly #limit: number;
   readonly #host: ConsumerHost;
@@ -55,6 +59,7 @@ export class StompConsumer implements Consumer, DeliverySource {
     this.noAck = ack === 'auto';
     this.priority = subscription.priority;
     this.queue = queue;
+    this.stream = subscription.stream;
     this.subscription = subscription;
     this.#limit = subscription.limit;
     this.#host = host;

@@ -5,7 +5,7 @@ import type { StompFrame } from '../../../protocol/stomp/frame.js';
 import { headerId } from '../../../protocol/stomp/names.js';
 import type { FieldTable, FieldValue } from '../../core/field-value.js';
 import type { Queue } from '../../core/queue/queue.js';
-import { consumerPriority, refuseForeignArguments } from '../shared/consumer-arguments.js';
+import { consumerPriority, refuseForeignArguments, streamSubscription } from '../shared/consumer-arguments.js';
 import { type Destination, parseDestination, routingOf } from './destinations.js';
 import { processingError, StompError } from './errors.js';
 import { booleanHeader, integerHeader, isDurable, parseInteger } from './frame-headers.js';
@@ -51,8 +51,9 @@ export function subscribe(session: StompSession, frame: StompFrame): void {
   const args = consumeArguments(frame);
   refuseForeignArguments(args, queue, virtualHostName);
   const priority = consumerPriority(args, queue.name, virtualHostName);
+  const stream = streamSubscription(args, queue, { noAck: ack === 'auto', limit }, virtualHostName);
   const { tag, id } = name;
-  session.addConsumer(new StompConsumer(session, queue, { tag, id, destination: text, ack, priority, limit }));
+  session.addConsumer(new StompConsumer(session, queue, { tag, id, destination: text, ack, priority, limit, stream }));
   const { exchange, routingKey } = routingOf(destination);
   if (exchange !== '') session.access.bind(exchange, { kind: 'queue', name: queue.name }, routingKey, []);
 }

@@ -2,7 +2,6 @@
  * Class basic, except publish (`publisher.ts`) and the acks that `dispatch.ts` takes a shorter way.
  */
 import {
-  type BasicConsume,
   decodeBasicAck,
   decodeBasicCancel,
   decodeBasicConsume,
@@ -26,7 +25,6 @@ import { describeQueue, generatedName } from '../../../core/names.js';
 import type { Queue } from '../../../core/queue/queue.js';
 import { queueType } from '../../../core/queue/registry.js';
 import { REPLY_TO } from '../../../core/reply-queues.js';
-import type { StreamSubscription } from '../../../core/stream-subscription.js';
 import { BrokerError } from '../../../errors.js';
 import { consumerPriority, refuseForeignArguments, streamSubscription } from '../../shared/consumer-arguments.js';
 import { AmqpConsumer, ReplyConsumer } from '../amqp-consumer.js';
@@ -74,7 +72,13 @@ function basicConsume(channel: Channel, reader: ByteReader): void {
   const name = channel.queueName(method.queue);
   const queue = channel.access.queueToRead(name);
   refuseForeignArguments(method.arguments, queue, channel.access.virtualHostName);
-  const stream = queue.type === 'stream' ? subscribe(channel, queue, method) : undefined;
+  const limit = channel.prefetch.consumerLimit;
+  const stream = streamSubscription(
+    method.arguments,
+    queue,
+    { noAck: method.noAck, limit },
+    channel.access.virtualHostName,
+  );
   if (channel.prefetch.channelLimit > 0 && !queueType(queue.type).takesGlobalPrefetch) {
     const described = describeQueue(name, channel.access.virtualHostName);
     throw new BrokerError('not-implemented', `${described} does not support global qos`);
@@ -84,7 +88,7 @@ function basicConsume(channel: Channel, reader: ByteReader): void {
     noAck: method.noAck,
     exclusive: method.exclusive,
     priority: consumerPriority(method.arguments, name, channel.access.virtualHostName),
-    limit: channel.prefetch.consumerLimit,
+    limit,
     stream,
   });
   queue.addConsumer(consumer);
@@ -92,18 +96,6 @@ function basicConsume(channel: Channel, reader: ByteReader): void {
   if (!method.noAck) channel.host.environment.consumerTimeouts.watch(channel, queue);
   // Deliveries begin at the end of the turn, so consume-ok is always ahead of them.
   if (!method.noWait) consumeOk(channel, tag);
-}
-
-/** What streams ask of a consumer, in the order in which RabbitMQ looks. */
-function subscribe(channel: Channel, queue: Queue, { noAck, arguments: args }: BasicConsume): StreamSubscription {
-  const { virtualHostName } = channel.access;
-  const subscription = streamSubscription(args, queue.name, virtualHostName);
-  const described = describeQueue(queue.name, virtualHostName);
-  if (channel.prefetch.consumerLimit === 0) {
-    throw new BrokerError('precondition-failed', `consumer prefetch count is not set for stream ${described}`);
-  }
-  if (noAck) throw new BrokerError('not-implemented', `automatic acknowledgement not supported by stream ${described}`);
-  return subscription;
 }
 
 function consumeReplies(channel: Channel, tag: string, noAck: boolean): void {
