@@ -26,6 +26,12 @@ export function textHeader(bytes: Uint8Array, start: number, end: number, key: U
   return undefined;
 }
 
+/** Where in the target a copy ends, and where the number in it begins. */
+export interface CopyPlaces {
+  end: number;
+  numberAt: number;
+}
+
 /** Copies properties with a header of type `l` in front of the others and instead of those of its name. */
 export function copyWithLong(
   bytes: Uint8Array,
@@ -35,7 +41,8 @@ export function copyWithLong(
   value: number,
   target: Uint8Array,
   at: number,
-): number {
+  places: CopyPlaces,
+): void {
   const place = headersPlace(bytes, start);
   const hadHeaders = ((bytes[start] as number) & (PropertyFlag.headers >>> 8)) !== 0;
   let to = copy(target, at, bytes, start, place);
@@ -45,6 +52,7 @@ export function copyWithLong(
   target[to++] = key.length;
   to = copy(target, to, key, 0, key.length);
   target[to++] = LONG;
+  places.numberAt = to;
   writeU32(target, to, Math.floor(value / TWO_TO_32));
   writeU32(target, to + 4, value >>> 0);
   to += 8;
@@ -54,7 +62,7 @@ export function copyWithLong(
     to = copyOthers(target, to, bytes, place, rest, key);
   }
   writeU32(target, lengthAt, to - lengthAt - 4);
-  return copy(target, to, bytes, rest, end);
+  places.end = copy(target, to, bytes, rest, end);
 }
 
 function copyOthers(

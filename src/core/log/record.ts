@@ -62,6 +62,8 @@ export class RecordReader {
   bodyStart = 0;
   bodyEnd = 0;
   sharedBodyId = 0;
+  /** Where in `bytes` 8 bytes of the properties differ with every message, as an offset does; 0: nowhere. */
+  numberAt = 0;
 
   /** Shows a message that is in no log, such as a direct reply. */
   showSource(source: RecordSource): void {

@@ -14,14 +14,20 @@ export interface Properties {
   timestamp?: bigint;
 }
 
+/** Where in the target a copy ends, and where the number in it begins. */
+export interface CopyPlaces {
+  end: number;
+  numberAt: number;
+}
+
 export interface PropertiesCodec {
   decode(bytes: Uint8Array, start: number, end: number): Properties;
   encode(properties: Properties): Uint8Array;
   /** The value of a header that is a string, one character a byte; undefined when there is no such. */
   textHeader(bytes: Uint8Array, start: number, end: number, key: Uint8Array): string | undefined;
   /**
-   * Writes encoded properties to `target` at `at`, with a 64-bit header in front of the others and instead of those of its
-   * name, and returns where they end. That takes up to 18 bytes more, and the key's.
+   * Writes encoded properties to `target` at `at`, with a header of 64 bits, big-endian, in front of the others and instead
+   * of those of its name. That takes up to 18 bytes more, and the key's.
    */
   copyWithLong(
     bytes: Uint8Array,
@@ -31,5 +37,6 @@ export interface PropertiesCodec {
     value: number,
     target: Uint8Array,
     at: number,
-  ): number;
+    places: CopyPlaces,
+  ): void;
 }

@@ -5,7 +5,6 @@
 import { BrokerError } from '../../errors.js';
 import type { Binding } from '../binding.js';
 import type { Consumer } from '../consumer.js';
-import { copyBytes } from '../log/copy-bytes.js';
 import type { RecordReader, RecordSource } from '../log/record.js';
 import { type StreamLimits, StreamLog } from '../log/stream-log.js';
 import { describeQueue } from '../names.js';
@@ -16,15 +15,13 @@ import { TurnPhase, type TurnTask } from '../turn.js';
 import type { PublishOutcome, Queue, QueueCounters, QueueOptions } from './queue.js';
 import type { QueueHost, QueueType } from './queue-type.js';
 import { type QueueSettings, settingsOf } from './settings.js';
+import { ShownOffset } from './shown-offset.js';
 import { StreamReaders } from './stream-readers.js';
 
 /** RabbitMQ's. */
 const DEFAULT_SEGMENT_BYTES = 500_000_000;
 const DEFAULT_FILTER_BYTES = 16;
 const FILTER_VALUE = Buffer.from('x-stream-filter-value');
-const OFFSET = Buffer.from('x-stream-offset');
-/** What the header that shows the offset takes, and to spare. */
-const OFFSET_HEADER_BYTES = 64;
 const NEXT: StreamOffset = { kind: 'next' };
 
 export const STREAM: QueueType = {
@@ -53,8 +50,7 @@ export class StreamQueue implements Queue, TurnTask {
   readonly #host: QueueHost;
   readonly #log: StreamLog;
   readonly #readers: StreamReaders;
-  /** Route and properties of the record that is delivered. */
-  #shown = new Uint8Array(256);
+  readonly #shownOffset: ShownOffset;
   readonly #durable = (): void => this.wake();
 
   constructor(id: number, name: string, options: QueueOptions, host: QueueHost) {
@@ -63,6 +59,7 @@ export class StreamQueue implements Queue, TurnTask {
     this.options = options;
     this.settings = settingsOf(options.arguments);
     this.#host = host;
+    this.#shownOffset = new ShownOffset(host.properties);
     this.#log = new StreamLog(id, host.logs, limitsOf(this.settings), filterValueReader(host));
     this.#readers = new StreamReaders(this.#log, (consumer, record, filter) => this.#deliver(consumer, record, filter));
   }
@@ -179,7 +176,7 @@ export class StreamQueue implements Queue, TurnTask {
 
   #deliver(consumer: Consumer, record: RecordReader, filter: StreamFilter | undefined): number {
     if (filter !== undefined && !this.#matches(record, filter)) return 0;
-    this.#showOffset(record);
+    this.#shownOffset.show(record);
     this.unackedCount++;
     this.counters.delivered++;
     if (consumer.origin !== undefined) this.#host.tracer?.delivered(this.name, record, consumer.origin);
@@ -191,22 +188,6 @@ export class StreamQueue implements Queue, TurnTask {
     const { bytes, propertiesStart, propertiesEnd } = record;
     const value = this.#host.properties.textHeader(bytes, propertiesStart, propertiesEnd, FILTER_VALUE);
     return value === undefined ? matchUnfiltered : values.has(value);
-  }
-
-  /** Lets `record` show the message with the header that tells its offset. */
-  #showOffset(record: RecordReader): void {
-    const { bytes, routeStart, routeEnd, propertiesStart, propertiesEnd } = record;
-    const needed = routeEnd - routeStart + propertiesEnd - propertiesStart + OFFSET_HEADER_BYTES;
-    if (this.#shown.length < needed) this.#shown = new Uint8Array(needed * 2);
-    const shown = this.#shown;
-    const at = copyBytes(shown, 0, bytes, routeStart, routeEnd);
-    const { properties } = this.#host;
-    const end = properties.copyWithLong(bytes, propertiesStart, propertiesEnd, OFFSET, record.position - 1, shown, at);
-    record.bytes = shown;
-    record.routeStart = 0;
-    record.routeEnd = at;
-    record.propertiesStart = at;
-    record.propertiesEnd = end;
   }
 
   #positionOf(offset: StreamOffset): number {

@@ -13,6 +13,8 @@ const FRAME_OVERHEAD_BYTES = 8;
 /** Delivery tag and redelivered flag. */
 const TAG_BYTES = 9;
 const CONTENT_HEADER_BYTES = 12;
+/** Of the number that a record's `numberAt` tells of. */
+const NUMBER_BYTES = 8;
 const TWO_TO_32 = 0x1_0000_0000;
 
 export class FrameOutput {
@@ -138,6 +140,7 @@ export class FrameOutput {
     for (let i = 0; i < routeLength; i++) if (written[route + i] !== bytes[from + i]) return false;
     const properties = route + routeLength + 1 + 7 + CONTENT_HEADER_BYTES;
     const propertiesFrom = record.propertiesStart;
+    if (record.numberAt !== 0) return repeatsButNumber(written, properties, record);
     for (let i = 0; i < propertiesLength; i++) {
       if (written[properties + i] !== bytes[propertiesFrom + i]) return false;
     }
@@ -158,6 +161,12 @@ export class FrameOutput {
       2 * FRAME_OVERHEAD_BYTES;
     bytes.copyWithin(start, last, last + beforeBody);
     writeTag(writer.view, bytes, start + prefix.length, deliveryTag, record.redelivered);
+    const { numberAt } = record;
+    if (numberAt !== 0) {
+      // Between properties and body lie the end of one frame and the beginning of the next.
+      const to = start + beforeBody - FRAME_OVERHEAD_BYTES - (record.propertiesEnd - numberAt);
+      copyBytes(bytes, to, record.bytes, numberAt, numberAt + NUMBER_BYTES);
+    }
     const at = copyBytes(bytes, start + beforeBody, record.body, record.bodyStart, record.bodyEnd);
     bytes[at] = 0xce;
     writer.offset = at + 1;
@@ -220,6 +229,15 @@ export class FrameOutput {
     writer.u16(channel);
     writer.u32(size);
   }
+}
+
+/** Whether the properties at `at` are those of `record`, the number in them left out. */
+function repeatsButNumber(written: Uint8Array, at: number, record: RecordReader): boolean {
+  const { bytes, propertiesStart, propertiesEnd, numberAt } = record;
+  const shift = at - propertiesStart;
+  for (let i = propertiesStart; i < numberAt; i++) if (written[i + shift] !== bytes[i]) return false;
+  for (let i = numberAt + NUMBER_BYTES; i < propertiesEnd; i++) if (written[i + shift] !== bytes[i]) return false;
+  return true;
 }
 
 function writeTag(view: DataView, bytes: Uint8Array, at: number, deliveryTag: number, redelivered: boolean): number {

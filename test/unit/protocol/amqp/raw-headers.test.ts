@@ -16,7 +16,10 @@ function placed(properties: MessageProperties | Uint8Array): [Uint8Array, number
 
 function withLong(properties: MessageProperties | Uint8Array, value = 5): MessageProperties {
   const target = Buffer.alloc(500, 0xbb);
-  const end = copyWithLong(...placed(properties), KEY, value, target, 7);
+  const places = { end: 0, numberAt: 0 };
+  copyWithLong(...placed(properties), KEY, value, target, 7, places);
+  const { end, numberAt } = places;
+  expect(target.readBigInt64BE(numberAt)).toBe(BigInt(value));
   expect([target[6], target[end]]).toEqual([0xbb, 0xbb]);
   return decodeProperties(target, 7, end);
 }
