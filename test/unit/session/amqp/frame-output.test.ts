@@ -193,6 +193,26 @@ describe('what a connection sends', () => {
     expect(transport.take().equals(Buffer.concat(expected))).toBe(true);
   });
 
+  it('sends deliveries that differ in one number', () => {
+    const { clock, transport, output } = outputOver();
+    const random = new Random(seedOf('numbered deliveries'));
+    const tag = prefix('tag');
+    const expected: Buffer[] = [];
+    for (let deliveryTag = 1; deliveryTag <= 1000; deliveryTag++) {
+      // A timestamp between a message id and a type, both of one letter.
+      const properties = Buffer.of(0x00, 0xe0, 1, 0x61, 0, 0, 0, 0, 0, 0, 0, 0, 1, random.chance(0.8) ? 0x62 : 0x63);
+      properties.writeUIntBE(random.below(2 ** 40), 6, 6);
+      const message = { properties, body: pattern(random.chance(0.9) ? 16 : 17).fill(deliveryTag) };
+      const record = recordOf(message);
+      record.numberAt = record.propertiesStart + 4;
+      output.deliver(tag, deliveryTag, record);
+      expected.push(deliverFrames(deliveryTag, false, message, FRAME_MAX));
+      if (random.below(100) === 0) clock.endTurn();
+    }
+    clock.settle();
+    expect(transport.take().equals(Buffer.concat(expected))).toBe(true);
+  });
+
   it('cuts a body at what was negotiated, and never inside a frame', () => {
     const { transport, output } = outputOver();
     const message = { body: pattern(300_000) };
