@@ -12,6 +12,22 @@ import { declare, publish, type Settings, takeAll } from './queue-operations.js'
 
 const TO_DEAD = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'dead' };
 
+describe('messages that come back', () => {
+  it('are dropped above the limit before a consumer can have them', () => {
+    const core = coreEnvironment();
+    const queue = declare(core, 'q', { 'x-max-length': 0 });
+    const [first, second] = [new RecordingConsumer('first', { credit: 1 }), new RecordingConsumer('second')];
+    queue.addConsumer(first);
+    publish(core, queue, { body: 'm' });
+    core.clock.settle();
+    expect(first.bodies).toEqual(['m']);
+    queue.addConsumer(second);
+    queue.requeue(0);
+    core.clock.settle();
+    expect([second.bodies, queue.readyCount]).toEqual([[], 0]);
+  });
+});
+
 describe('messages that expire', () => {
   it('go at their time, with one timer for all queues', () => {
     const core = coreEnvironment();
