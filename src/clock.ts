@@ -12,7 +12,7 @@ export interface Clock {
   wallTime(): number;
   /** Milliseconds of a clock that never goes back; for intervals and deadlines within this process. */
   monotonicTime(): number;
-  /** Wall time as last refreshed; at most one turn old. For the hot path. */
+  /** Wall time as last refreshed: at the end of the last turn, however long ago that was. For the hot path. */
   readonly coarseWallTime: number;
   refresh(): void;
   after(delayMs: number, callback: () => void): Timer;

@@ -129,7 +129,10 @@ export class MessageQueue implements Queue, TurnTask, ExpiringQueue {
   }
 
   take(reader: RecordReader): boolean {
-    if (this.#expiry !== undefined) this.#expiry.dropExpired(Number.POSITIVE_INFINITY);
+    if (this.#expiry !== undefined) {
+      this.#host.logs.clock.refresh();
+      this.#expiry.dropExpired(Number.POSITIVE_INFINITY);
+    }
     if (!this.#take(reader)) return false;
     if (this.#expiry !== undefined) {
       // What is ready now is told to who took this one.
@@ -387,7 +390,10 @@ export class MessageQueue implements Queue, TurnTask, ExpiringQueue {
   #enqueueMortal(source: RecordSource, outcome: PublishOutcome): void {
     const own = source.expirationMs === NO_EXPIRATION ? Number.POSITIVE_INFINITY : source.expirationMs;
     const ttlMs = Math.min(own, this.settings.messageTtlMs ?? Number.POSITIVE_INFINITY);
-    const expiresAt = this.#host.logs.clock.coarseWallTime + ttlMs;
+    const { clock } = this.#host.logs;
+    // The broker may have had no turn for long.
+    clock.refresh();
+    const expiresAt = clock.coarseWallTime + ttlMs;
     const becomesHead = this.readyCount === 0;
     const expiry = this.#expiring();
     source.expiresAt = expiresAt;

@@ -71,6 +71,26 @@ describe('messages that expire', () => {
     expect(consumer.bodies).toEqual(['in time']);
   });
 
+  it('live as long after the broker had nothing to do', () => {
+    const core = coreEnvironment();
+    const [queue, consumer] = [declare(core, 'q'), new RecordingConsumer('c')];
+    queue.addConsumer(consumer);
+    core.clock.settle();
+    core.clock.setWallTime(core.clock.wallTime() + 10_000);
+    publish(core, queue, { body: 'in time' }, 5000);
+    core.clock.settle();
+    expect(consumer.bodies).toEqual(['in time']);
+  });
+
+  it('are looked at with the time of the get', () => {
+    const core = coreEnvironment();
+    const queue = declare(core, 'q');
+    publish(core, queue, { body: 'late' }, 10);
+    core.clock.settle();
+    core.clock.setWallTime(core.clock.wallTime() + 50);
+    expect(queue.take(new RecordReader())).toBe(false);
+  });
+
   it('are not counted as ready when one is taken', () => {
     const core = coreEnvironment();
     const queue = declare(core, 'q');
