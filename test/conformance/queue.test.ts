@@ -133,6 +133,12 @@ describe('queue.declare', () => {
 });
 
 describe('queue.declare, passive', () => {
+  test('does not take an empty name for the last one declared', async ({ client }) => {
+    await exclusiveQueue(client);
+    client.send(1, { name: 'queue.declare', passive: true });
+    await client.expectChannelClose(1, 404, "NOT_FOUND - no queue '' in vhost '/'", [50, 10]);
+  });
+
   test('looks at nothing but the name', async ({ client, unique }) => {
     const queue = await declareQueue(client, { queue: unique('q') });
     const args = table({ 'x-message-ttl': 'nonsense' });

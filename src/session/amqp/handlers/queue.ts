@@ -46,9 +46,8 @@ function queueDeclare(channel: Channel, reader: ByteReader): void {
 
 function declare(channel: Channel, method: QueueDeclare): Declared {
   if (method.queue === REPLY_TO || isReplyName(method.queue)) return declareReplyQueue(channel, method.queue);
-  const queue = method.passive
-    ? channel.access.queue(channel.queueName(method.queue))
-    : channel.access.declareQueue(method.queue, method);
+  // An empty name is no queue's here, and not the last one's that was declared.
+  const queue = method.passive ? channel.access.queue(method.queue) : channel.access.declareQueue(method.queue, method);
   channel.lastQueueName = queue.name;
   const { name, readyCount, consumerCount } = queue;
   return { name, readyCount, consumerCount: queueType(queue.type).tellsCounts ? consumerCount : 0 };
