@@ -30,6 +30,8 @@ export interface Campaign {
   /** Programs that no explained difference ended. */
   readonly complete: number;
   readonly findings: readonly Finding[];
+  /** Seeds of programs that differed once, and not when they were run again. */
+  readonly unsteady: readonly number[];
   /** In how many programs each was met. */
   readonly explained: ReadonlyMap<string, number>;
 }
@@ -50,6 +52,7 @@ class Running implements Campaign {
   steps = 0;
   complete = 0;
   readonly findings: Finding[] = [];
+  readonly unsteady: number[] = [];
   readonly explained = new Map<string, number>();
   readonly #options: CampaignOptions;
   readonly #run = Math.floor(Math.random() * 36 ** 5).toString(36);
@@ -67,7 +70,10 @@ class Running implements Campaign {
     this.steps += outcome.stepsDone;
     if (outcome.stepsDone === steps.length) this.complete += 1;
     for (const id of outcome.explained) this.explained.set(id, (this.explained.get(id) ?? 0) + 1);
-    if (outcome.difference !== undefined) await this.#reduce(seed, steps, outcome.difference);
+    if (outcome.difference === undefined) return;
+    const again = await this.#attempt(steps);
+    if (typeof again !== 'string' && again.difference !== undefined) await this.#reduce(seed, steps, again.difference);
+    else this.unsteady.push(seed);
   }
 
   async #reduce(seed: number, steps: readonly Step[], difference: Difference): Promise<void> {

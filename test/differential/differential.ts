@@ -87,7 +87,7 @@ export function describe({ seed, steps, difference, failure }: Finding): string 
   return lines.join('\n');
 }
 
-function report({ programs, steps, complete, findings, explained }: Campaign, seconds: number): void {
+function report({ programs, steps, complete, findings, unsteady, explained }: Campaign, seconds: number): void {
   const rate = Math.round((programs * 60) / seconds);
   console.log(
     `\n${programs} programs, ${steps} steps, ${complete} to their end, in ${Math.round(seconds)} s (${rate} a minute)`,
@@ -96,5 +96,6 @@ function report({ programs, steps, complete, findings, explained }: Campaign, se
     const count = explained.get(id) ?? 0;
     console.log(`  ${count === 0 ? 'NEVER MET' : `${count} programs`}: ${id} (${semantics})`);
   }
+  if (unsteady.length > 0) console.log(`  differed once, and not again: ${unsteady.join(', ')}`);
   console.log(findings.length === 0 ? 'no unexplained difference' : `${findings.length} unexplained differences`);
 }

@@ -5,13 +5,21 @@
  */
 import type { Step } from './steps.js';
 
+/** Where a program is, and what ours says there. */
+export interface Moment {
+  /** Undefined when the program is over and what is left is looked at. */
+  readonly step: Step | undefined;
+  readonly steps: readonly Step[];
+  readonly ours: readonly string[];
+}
+
 export interface ExplainedDifference {
   readonly id: string;
   /** The section of SEMANTICS and what it says. */
   readonly semantics: string;
   readonly ends: boolean;
   /** What 4.x would have said, given what 3.10 said; the same lines when the difference does not apply. */
-  adapt(theirs: readonly string[], step: Step | undefined, ours: readonly string[]): readonly string[];
+  adapt(theirs: readonly string[], moment: Moment): readonly string[];
 }
 
 export const MOST_EXPLAINED = 25;
@@ -21,33 +29,53 @@ export const explainedDifferences: readonly ExplainedDifference[] = [
     id: 'first-delivery-count',
     semantics: '3.8: 3.10 sends x-delivery-count 0 on the first get, then 1, 2; later on redeliveries only',
     ends: false,
-    adapt: (theirs, _step, ours) => theirs.map((line) => withoutZeroCount(line, ours)),
+    adapt: (theirs, { ours }) => theirs.map((line) => withoutZeroCount(line, ours)),
   },
   {
     id: 'last-death',
     semantics: '3.5: x-last-death-reason, -queue and -exchange since 3.13',
     ends: false,
-    adapt: (theirs, _step, ours) =>
+    adapt: (theirs, { ours }) =>
       theirs.map((line) => ours.find((own) => own.includes('x-last-death') && withoutLastDeath(own) === line) ?? line),
+  },
+  {
+    id: 'quorum-consumer-count',
+    semantics:
+      '3.8: a quorum queue counts an unsettled basic.get as a consumer, and only the active one of single active ' +
+      'consumers; 4.x as well',
+    ends: false,
+    adapt: (theirs, { ours, steps }) => theirs.map((line) => withOurConsumerCount(line, ours, steps)),
+  },
+  {
+    id: 'quorum-return-order',
+    semantics: '3.8: in quorum queues requeued messages return near the head, not to their exact position',
+    ends: true,
+    adapt: (theirs, { ours }) => (says(theirs, RETURNED) && areSameUnordered(theirs, ours) ? ours : theirs),
+  },
+  {
+    id: 'dead-letter-history',
+    semantics: '3.5: 3.x goes on counting in an x-death header that a client published, 4.x starts anew',
+    ends: true,
+    adapt: (theirs, { steps, ours }) =>
+      steps.some(publishesDeaths) && says(theirs, /x-death:\[\{.*reason:S'rejected'/) ? ours : theirs,
   },
   {
     id: 'stored-queue-type',
     semantics: '3.1: in 4.x every queue stores its x-queue-type',
     ends: false,
-    adapt: (theirs, _step, ours) =>
-      theirs.map((line) => sameBeginning(line, ours, /^.*inequivalent arg 'x-queue-type'/)),
+    adapt: (theirs, { ours }) => theirs.map((line) => sameBeginning(line, ours, /^.*inequivalent arg 'x-queue-type'/)),
   },
   {
     id: 'delivery-mode',
     semantics: '2.8: other delivery modes than 1 and 2 are refused up to 3.12, and transient since',
     ends: true,
-    adapt: (theirs, _step, ours) => (says(theirs, /delivery_mode_unknown/) ? ours : theirs),
+    adapt: (theirs, { ours }) => (says(theirs, /delivery_mode_unknown/) ? ours : theirs),
   },
   {
     id: 'unknown-exchange-type',
     semantics: '2.2: an unknown exchange type is a hard 503 in 3.x and a soft 406 in 4.x',
     ends: true,
-    adapt: (theirs, _step, ours) =>
+    adapt: (theirs, { ours }) =>
       says(theirs, /connection.close 503 40,10 COMMAND_INVALID - (unknown|invalid) exchange type/) &&
       says(ours, /channel.close 406 40,10 PRECONDITION_FAILED - unknown exchange type/)
         ? ours
@@ -57,13 +85,13 @@ export const explainedDifferences: readonly ExplainedDifference[] = [
     id: 'header-number-types',
     semantics: '2.5: in a headers exchange the integer 1 equals the double 1.0 up to 3.12',
     ends: true,
-    adapt: (theirs, step, ours) => (hasDoubleHeader(step) ? ours : theirs),
+    adapt: (theirs, { step, ours }) => (hasDoubleHeader(step) ? ours : theirs),
   },
   {
     id: 'user-id-order',
     semantics: '2.8: since 3.13 the user-id is looked at after expiration, CC and BCC',
     ends: false,
-    adapt: (theirs, _step, ours) =>
+    adapt: (theirs, { ours }) =>
       theirs.map((line) =>
         /PRECONDITION_FAILED - user_id property/.test(line)
           ? sameBeginning(line, ours, /^.*PRECONDITION_FAILED/)
@@ -75,15 +103,15 @@ export const explainedDifferences: readonly ExplainedDifference[] = [
 /** Those that explain the difference: none when there is no difference, undefined when they do not explain it. */
 export function explain(
   differences: readonly ExplainedDifference[],
-  step: Step | undefined,
-  ours: readonly string[],
+  moment: Moment,
   theirs: readonly string[],
 ): readonly ExplainedDifference[] | undefined {
+  const { ours } = moment;
   if (areSame(ours, theirs)) return [];
   const applied: ExplainedDifference[] = [];
   let adapted = theirs;
   for (const difference of differences) {
-    const next = difference.adapt(adapted, step, ours);
+    const next = difference.adapt(adapted, moment);
     if (areSame(next, adapted)) continue;
     applied.push(difference);
     adapted = next;
@@ -94,6 +122,34 @@ export function explain(
 
 function areSame(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((line, index) => line === other[index]);
+}
+
+/** A message of a quorum queue that came back. */
+const RETURNED = /x-delivery-count:l'[1-9]/;
+const QUEUE_LINE =
+  /^(?<before>queue: (?<queue>\S+) ready=\d+ consumers=|.*queue.declare-ok \{"queue":"(?<declared>[^"]*)".*"consumerCount":)\d+/;
+
+/** A queue that the program declares as a quorum queue. */
+function withOurConsumerCount(line: string, ours: readonly string[], steps: readonly Step[]): string {
+  const { before, queue, declared } = QUEUE_LINE.exec(line)?.groups ?? {};
+  const isQuorum = steps.some((step) => declaresQuorum(step, queue ?? declared ?? ''));
+  if (before === undefined || !isQuorum) return line;
+  return ours.find((own) => own.startsWith(before)) ?? line;
+}
+
+function declaresQuorum(step: Step, queue: string): boolean {
+  if (step.kind !== 'call' || step.method.name !== 'queue.declare' || step.method.queue !== queue) return false;
+  return step.method.arguments?.some(([, value]) => value.type === 'S' && value.value === 'quorum') ?? false;
+}
+
+function publishesDeaths(step: Step): boolean {
+  if (step.kind !== 'publish' || step.message.properties instanceof Uint8Array) return false;
+  return step.message.properties?.headers?.some(([key]) => key === 'x-death') ?? false;
+}
+
+function areSameUnordered(one: readonly string[], other: readonly string[]): boolean {
+  const content = (lines: readonly string[]) => lines.map((line) => line.replace(/ left=\d+/, '')).toSorted();
+  return areSame(content(one), content(other));
 }
 
 function says(lines: readonly string[], pattern: RegExp): boolean {

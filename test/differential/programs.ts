@@ -146,7 +146,8 @@ class Author {
     if (random.chance(0.4)) properties.deliveryMode = random.chance(0.005) ? 7 : 1 + random.below(2);
     if (random.chance(0.25)) properties.priority = random.pick([0, 1, 2, 3, 5, 9, 255]);
     if (random.chance(0.2)) properties.expiration = this.#expiration();
-    if (random.chance(0.03)) properties.userId = random.pick(['guest', 'guest', 'bob']);
+    if (random.chance(0.04)) properties.userId = random.pick(['guest', 'guest', 'bob']);
+    if (properties.userId === 'bob' && random.chance(0.5)) properties.expiration = 'abc';
     if (random.chance(0.1)) properties.correlationId = 'correlation';
     if (random.chance(0.1)) properties.timestamp = 1_700_000_000n;
     if (random.chance(0.1)) properties.contentType = 'text/plain';
@@ -168,7 +169,7 @@ class Author {
     if (random.chance(0.4)) table.push(['h', random.pick(HEADER_VALUES)]);
     if (random.chance(0.2)) table.push(['x-h', random.pick(HEADER_VALUES)]);
     if (random.chance(0.2)) table.push(['i', random.pick(HEADER_VALUES)]);
-    if (random.chance(0.03)) table.push(['i', { type: 'd', value: 1 }]);
+    if (random.chance(0.1)) table.push(['i', { type: 'd', value: 1 }]);
     if (random.chance(0.2)) table.push(['CC', this.#copyKeys()]);
     if (random.chance(0.2)) table.push(['BCC', this.#copyKeys()]);
     if (random.chance(0.02)) table.push(['x-death', { type: 'A', value: [{ type: 'F', value: CLIENT_DEATH }] }]);

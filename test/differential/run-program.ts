@@ -11,7 +11,7 @@ const POLL_MS = 8;
 /** Both have said nothing new for so long: what differs now, differs. */
 const QUIET_MS = 800;
 /** A message may expire in one queue and then in the next. */
-const SHORT_TTL_REST_MS = 4 * SHORT_TTL_MS + 80;
+const SHORT_TTL_REST_MS = 3 * SHORT_TTL_MS + 60;
 
 export interface Endpoint {
   readonly url: string;
@@ -108,7 +108,7 @@ class Run {
   }
 
   #isSame(step: Step | undefined, ours: readonly string[], theirs: readonly string[]): boolean {
-    return explain(this.#pair.differences, step, ours, this.#altered(theirs)) !== undefined;
+    return this.#explanation(step, ours, this.#altered(theirs)) !== undefined;
   }
 
   /** The outcome, when the program ends here. */
@@ -120,10 +120,14 @@ class Run {
   ): Outcome | undefined {
     const theirs = this.#altered(unaltered);
     this.#transcript.push(...ours.map((line) => `${at} ${line}`));
-    const explanation = explain(this.#pair.differences, step, ours, theirs);
+    const explanation = this.#explanation(step, ours, theirs);
     if (explanation === undefined) return { ...this.#result(at), difference: { at, ours, theirs } };
     for (const { id } of explanation) this.#explained.add(id);
     return explanation.some(({ ends }) => ends) ? this.#result(at) : undefined;
+  }
+
+  #explanation(step: Step | undefined, ours: readonly string[], theirs: readonly string[]) {
+    return explain(this.#pair.differences, { step, steps: this.#steps, ours }, theirs);
   }
 
   #altered(lines: readonly string[]): readonly string[] {

@@ -42,7 +42,7 @@ export interface Program {
 }
 
 /** A message that lives this long is dead before the next step. */
-export const SHORT_TTL_MS = 40;
+export const SHORT_TTL_MS = 80;
 
 export function hasShortTtl(steps: readonly Step[]): boolean {
   const text = inspect(steps, { depth: null, compact: true, breakLength: Number.POSITIVE_INFINITY });
