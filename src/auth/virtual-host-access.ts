@@ -105,7 +105,9 @@ export class VirtualHostAccess {
     this.#check('configure', 'queue', name);
     if (this.#host.findQueue(name) === undefined) this.#checkDeadLetterExchange(name, args);
     const owner = exclusive ? this.#owner : undefined;
-    return this.#as(() => this.#host.declareQueue(name, { durable, autoDelete, owner, arguments: args }, this.#owner));
+    // It goes with its connection, whatever the declaration says.
+    const options = { durable: durable && !exclusive, autoDelete, owner, arguments: args };
+    return this.#as(() => this.#host.declareQueue(name, options, this.#owner));
   }
 
   deleteQueue(name: string, ifUnused: boolean, ifEmpty: boolean): number {

@@ -132,6 +132,13 @@ describe('queue.declare', () => {
   });
 });
 
+describe('an exclusive queue', () => {
+  test('is the same whether it was to be durable or not', async ({ client, unique }) => {
+    const queue = unique('exclusive');
+    for (const durable of [true, false, true]) await declareQueue(client, { queue, exclusive: true, durable });
+  });
+});
+
 describe('queue.declare, passive', () => {
   test('does not take an empty name for the last one declared', async ({ client }) => {
     await exclusiveQueue(client);
