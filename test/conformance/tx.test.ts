@@ -226,3 +226,15 @@ describe('a transaction', () => {
     await expectQueue(client, queue, {});
   });
 });
+
+describe('basic.recover in a transaction', () => {
+  test('takes effect at once', async ({ client }) => {
+    const queue = await exclusiveQueue(client);
+    await selectTx(client);
+    publishAll(client, queue, ['one']);
+    await commit(client);
+    await getOne(client, queue);
+    await client.rpc(1, { name: 'basic.recover', requeue: true }, 'basic.recover-ok');
+    expect(await getOne(client, queue)).toMatchObject({ redelivered: true });
+  });
+});

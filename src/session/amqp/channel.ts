@@ -273,6 +273,14 @@ export class Channel implements ConfirmSink, DeliveringSession, SettlementSink, 
     this.prefetchFreed();
   }
 
+  /** basic.recover. In a transaction too it takes effect at once. */
+  requeueDeliveries(): void {
+    const settle = (source: DeliverySource, position: number, tag: number): void =>
+      this.applySettlement('requeue', source, position, tag);
+    this.ledger.takeUpTo(0, { settle });
+    this.prefetchFreed();
+  }
+
   settle(source: DeliverySource, position: number, tag: number): void {
     this.#settleOne(this.#settlement, source, position, tag);
   }

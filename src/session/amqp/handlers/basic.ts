@@ -189,5 +189,5 @@ function basicRecoverAsync(channel: Channel, reader: ByteReader): void {
 
 function recover(channel: Channel, requeue: boolean): void {
   if (!requeue) throw new BrokerError('not-implemented', 'requeue=false');
-  channel.settleDeliveries(0, true, 'requeue');
+  channel.requeueDeliveries();
 }
