@@ -37,6 +37,8 @@ export interface Pair {
   readonly ours: Endpoint;
   readonly theirs: Endpoint;
   readonly differences: readonly ExplainedDifference[];
+  /** `QUIET_MS` unless both are as quick as ours. */
+  readonly quietMs?: number;
 }
 
 export async function runProgram(steps: readonly Step[], pair: Pair, prefix: string): Promise<Outcome> {
@@ -101,7 +103,7 @@ class Run {
       const now = [...ours, '', ...theirs].join('\n');
       if (now !== before) changedAt = Date.now();
       before = now;
-      const isQuiet = Date.now() - changedAt > QUIET_MS;
+      const isQuiet = Date.now() - changedAt > (this.#pair.quietMs ?? QUIET_MS);
       if (isQuiet || this.#isSame(step, ours, theirs)) return this.#judged(at, step, ours, theirs);
       await pause(POLL_MS);
     }
