@@ -59,6 +59,15 @@ export const explainedDifferences: readonly ExplainedDifference[] = [
     adapt: (theirs, { ours, steps }) => (steps.some(refusesPublishes) && isFuller(theirs, ours) ? ours : theirs),
   },
   {
+    id: 'delivered-while-closing',
+    semantics: '2.1: channel.close requeues and is then answered; other queues may deliver to the channel meanwhile',
+    ends: true,
+    adapt: (theirs) => {
+      const closed = theirs.flatMap((line) => /^(..): channel.close(-ok)? /.exec(line)?.[1] ?? []);
+      return theirs.filter((line) => !closed.some((channel) => line.startsWith(`${channel}: deliver `)));
+    },
+  },
+  {
     id: 'dead-letter-history',
     semantics: '3.5: 3.x goes on counting in an x-death header that a client published, 4.x starts anew',
     ends: true,
