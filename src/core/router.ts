@@ -93,7 +93,10 @@ export class RouteWalk implements RouteTargets {
 
 /** Whether a message reaches a queue now: what an exchange keeps for itself does not count. */
 export function reachesQueue(targets: readonly MessageTarget[]): boolean {
-  for (let i = 0; i < targets.length; i++) if (targets[i]?.name !== undefined) return true;
+  for (let i = 0; i < targets.length; i++) {
+    const target = targets[i];
+    if (target?.name !== undefined && target.deleted !== true) return true;
+  }
   return false;
 }
 

@@ -227,6 +227,18 @@ describe('a transaction', () => {
   });
 });
 
+describe('a mandatory message in a transaction', () => {
+  test('comes back when its queue has gone by the commit', async ({ client }) => {
+    const queue = await exclusiveQueue(client);
+    await selectTx(client);
+    publishAll(client, queue, ['one'], { mandatory: true });
+    await client.rpc(1, { name: 'queue.delete', queue }, 'queue.delete-ok');
+    client.send(1, { name: 'tx.commit' });
+    await client.expect(1, 'basic.return', { replyCode: 312, replyText: 'NO_ROUTE' });
+    await client.expect(1, 'tx.commit-ok');
+  });
+});
+
 describe('basic.recover in a transaction', () => {
   test('takes effect at once', async ({ client }) => {
     const queue = await exclusiveQueue(client);

@@ -29,6 +29,8 @@ export class PublishOutcome {
 export interface MessageTarget {
   /** Of a queue; an exchange that takes messages for itself has none here. */
   readonly name?: string;
+  /** Gone: what is routed here is lost. */
+  readonly deleted?: boolean;
   enqueue(source: RecordSource, outcome: PublishOutcome): void;
 }
 

@@ -96,12 +96,12 @@ export class Publisher {
     source.bodyStart = bodyStart;
     source.bodyEnd = bodyEnd;
     route.exchange.counters.publishedIn++;
-    // Asked now: delivering may lead to other routes, and the targets may be those of the latest one.
-    const unroutable = route.mandatory && !reachesQueue(targets);
     if (channel.transaction !== undefined) {
-      channel.transaction.publish(targets, source, unroutable);
+      channel.transaction.publish(targets, source, route.mandatory);
       return;
     }
+    // Asked now: delivering may lead to other routes, and the targets may be those of the latest one.
+    const unroutable = route.mandatory && !reachesQueue(targets);
     const outcome = this.#outcome;
     outcome.reset();
     access.deliver(targets, source, outcome);

@@ -6,6 +6,7 @@
 import { copyRange } from '../../../protocol/copy-range.js';
 import { RecordSource } from '../../core/log/record.js';
 import { type MessageTarget, PublishOutcome } from '../../core/queue/queue.js';
+import { reachesQueue } from '../../core/router.js';
 import type { DeliveryLedger, DeliverySource } from './delivery-ledger.js';
 
 export type SettlementKind = 'ack' | 'requeue' | 'reject';
@@ -13,8 +14,8 @@ export type SettlementKind = 'ack' | 'requeue' | 'reject';
 export interface BufferedPublish {
   readonly targets: readonly MessageTarget[];
   readonly source: RecordSource;
-  /** Goes back to the publisher at commit: mandatory, and no queue takes it. */
-  readonly returned: boolean;
+  /** Goes back to the publisher at commit, when no queue takes it then. */
+  readonly mandatory: boolean;
 }
 
 export interface BufferedSettlement {
@@ -41,10 +42,10 @@ export class Transaction {
     return this.#bytes;
   }
 
-  publish(targets: readonly MessageTarget[], source: RecordSource, returned: boolean): void {
+  publish(targets: readonly MessageTarget[], source: RecordSource, mandatory: boolean): void {
     const copy = copyOf(source);
     this.#bytes += copy.bodyEnd + copy.propertiesEnd + copy.routeEnd;
-    this.#publishes.push({ targets: [...targets], source: copy, returned });
+    this.#publishes.push({ targets: [...targets], source: copy, mandatory });
   }
 
   settle(kind: SettlementKind, source: DeliverySource, position: number, tag: number): void {
@@ -54,8 +55,8 @@ export class Transaction {
   /** Applies everything; the outcome says which commit makes it durable. */
   commit(target: TransactionTarget): PublishOutcome {
     const outcome = new PublishOutcome();
-    for (const { targets, source, returned } of this.#publishes) {
-      if (returned) target.returnMessage(source);
+    for (const { targets, source, mandatory } of this.#publishes) {
+      if (mandatory && !reachesQueue(targets)) target.returnMessage(source);
       // An exchange may keep what no queue takes.
       if (targets.length > 0) target.deliver(targets, source, outcome);
     }
