@@ -35,8 +35,25 @@ export const explainedDifferences: readonly ExplainedDifference[] = [
     id: 'last-death',
     semantics: '3.5: x-last-death-reason, -queue and -exchange since 3.13',
     ends: false,
-    adapt: (theirs, { ours }) =>
-      theirs.map((line) => ours.find((own) => own.includes('x-last-death') && withoutLastDeath(own) === line) ?? line),
+    adapt: (theirs, { ours }) => theirs.map((line) => withPart('lastDeath', line, ours)),
+  },
+  {
+    id: 'dead-letter-cc',
+    semantics: '3.5: up to 3.12 the CC header goes when there is a dead-letter routing key',
+    ends: false,
+    adapt: (theirs, { ours }) => theirs.map((line) => withPart('copyKeys', line, ours)),
+  },
+  {
+    id: 'original-expiration',
+    semantics: '3.5: expiration moves to original-expiration; 3.10 only where it has the properties decoded',
+    ends: false,
+    adapt: (theirs, { ours }) => theirs.map((line) => withPart('originalExpiration', line, ours)),
+  },
+  {
+    id: 'priority-head-expiry',
+    semantics: '3.6: expiry is of the overall head; 3.10 looks at it late when a message overtakes the head',
+    ends: true,
+    adapt: (theirs, { ours, steps }) => (steps.some(declaresPriorities) && isFuller(theirs, ours) ? ours : theirs),
   },
   {
     id: 'quorum-consumer-count',
@@ -157,6 +174,11 @@ function declaresQuorum(step: Step, queue: string): boolean {
   return step.method.arguments?.some(([, value]) => value.type === 'S' && value.value === 'quorum') ?? false;
 }
 
+function declaresPriorities(step: Step): boolean {
+  if (step.kind !== 'call' || step.method.name !== 'queue.declare') return false;
+  return step.method.arguments?.some(([key]) => key === 'x-max-priority') ?? false;
+}
+
 function refusesPublishes(step: Step): boolean {
   if (step.kind !== 'call' || step.method.name !== 'queue.declare') return false;
   const values = step.method.arguments?.map(([, value]) => (value.type === 'S' ? value.value : '')) ?? [];
@@ -193,16 +215,32 @@ function sameBeginning(line: string, ours: readonly string[], pattern: RegExp): 
   return ours.find((own) => own.startsWith(beginning)) ?? line;
 }
 
-/** The same line when what it says is not what the newest entry of the history says. */
-function withoutLastDeath(line: string): string {
-  const { exchange, queue, reason } =
-    / x-death:\[\{count:l'\d+' exchange:S'(?<exchange>.*?)'.*? queue:S'(?<queue>.*?)' reason:S'(?<reason>.*?)'/.exec(
-      line.replace('{x-death', '{ x-death'),
-    )?.groups ?? {};
-  return line.replace(
-    ` x-last-death-exchange:S'${exchange}' x-last-death-queue:S'${queue}' x-last-death-reason:S'${reason}'`,
-    '',
-  );
+/** What 4.x says of a dead-lettered message and 3.10 does not always. */
+const PARTS = {
+  lastDeath: / x-last-death-exchange:S'.*?' x-last-death-queue:S'.*?' x-last-death-reason:S'\w+'/,
+  copyKeys: /CC:\[[^\]]*\] (?=.*x-death)/,
+  originalExpiration: / original-expiration:S'\d*'(?=.*reason)/,
+} as const;
+
+/** The line with that part of ours, when the two differ in such parts alone. */
+function withPart(part: keyof typeof PARTS, line: string, ours: readonly string[]): string {
+  if (!line.includes('x-first-death') || PARTS[part].test(line)) return line;
+  const own = ours.find((candidate) => PARTS[part].test(candidate) && withoutParts(candidate) === withoutParts(line));
+  if (own === undefined || !tellsNewestDeath(own)) return line;
+  const others = Object.values(PARTS).filter((other) => other !== PARTS[part] && !other.test(line));
+  return others.reduce((text, other) => text.replace(other, ''), own);
+}
+
+function withoutParts(line: string): string {
+  return Object.values(PARTS).reduce((text, part) => text.replace(part, ''), line);
+}
+
+/** The last death is the newest entry of the history. */
+function tellsNewestDeath(line: string): boolean {
+  const newest = /x-death:\[\{count:l'\d+' exchange:(S'.*?').*? queue:(S'.*?') reason:(S'.*?')/.exec(line) ?? [];
+  const last =
+    /x-last-death-exchange:(S'.*?') x-last-death-queue:(S'.*?') x-last-death-reason:(S'.*?')/.exec(line) ?? [];
+  return newest.slice(1).join() === last.slice(1).join();
 }
 
 function withoutZeroCount(line: string, ours: readonly string[]): string {

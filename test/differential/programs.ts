@@ -39,7 +39,7 @@ class Author {
     // Near seeds must not begin alike.
     this.#random.fraction();
     this.#theme = { shortTtl: this.#random.chance(0.25), quorum: this.#random.chance(0.2) };
-    this.#queues = QUEUES.slice(0, 1 + this.#random.below(QUEUES.length));
+    this.#queues = QUEUES.slice(0, 1 + this.#random.pick([0, 1, 1, 2, 2, 3]));
   }
 
   steps(): Step[] {

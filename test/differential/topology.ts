@@ -55,7 +55,10 @@ function classicArguments(random: Random): [string, FieldValue][] {
 function commonArguments(random: Random, { shortTtl }: Theme): [string, FieldValue][] {
   const table: [string, FieldValue][] = [];
   if (random.chance(0.6)) table.push(['x-dead-letter-exchange', text(deadLetterExchange(random))]);
-  if (table.length > 0 && random.chance(0.5)) table.push(['x-dead-letter-routing-key', text(random.pick(KEYS))]);
+  if (table.length > 0 && random.chance(0.7)) {
+    const key = random.chance(0.7) ? random.pick(QUEUES.slice(0, 2)) : random.pick(KEYS);
+    table.push(['x-dead-letter-routing-key', text(key)]);
+  }
   if (random.chance(0.3)) table.push(['x-max-length', int(random.below(4))]);
   if (random.chance(0.05)) table.push(['x-max-length-bytes', int(random.pick([0, 5, 12]))]);
   if (random.chance(0.25)) table.push(['x-overflow', text(random.pick(OVERFLOWS))]);
@@ -69,7 +72,7 @@ function commonArguments(random: Random, { shortTtl }: Theme): [string, FieldVal
 const OVERFLOWS = ['drop-head', 'reject-publish', 'reject-publish', 'reject-publish-dlx'] as const;
 
 function deadLetterExchange(random: Random): string {
-  return random.pick(['', '', ...EXCHANGES, 'amq.fanout~', '~nowhere']);
+  return random.chance(0.6) ? '' : random.pick([...EXCHANGES, ...EXCHANGES, '~nowhere']);
 }
 
 const BAD_ARGUMENTS: readonly [string, FieldValue][] = [
