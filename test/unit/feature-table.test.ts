@@ -12,9 +12,12 @@ interface Row {
 function rows(): Row[] {
   const [, section = ''] = readFileSync('README.md', 'utf8').split('\n## Features\n');
   const lines = (section.split('\n## ')[0] ?? '').split('\n').filter((line) => line.startsWith('| '));
-  // Without the head of the table.
-  return lines.slice(1).map((line) => {
-    const [feature = '', ours = '', , , shownBy = ''] = line.slice(2).replace(/ \|$/, '').split(' | ');
+  // Without the head of the table and the line below it.
+  return lines.slice(2).map((line) => {
+    const [feature = '', ours = '', , , shownBy = ''] = line
+      .split('|')
+      .slice(1)
+      .map((cell) => cell.trim());
     const [, file = '', test = ''] = /\]\((\S+)\): (.+)$/.exec(shownBy) ?? [];
     return { feature, ours, file, test };
   });
