@@ -326,6 +326,7 @@ class RunningBroker implements Omit<Broker, keyof Administration> {
       properties: PROPERTIES,
       events: this.#events,
       nodeName: NODE_NAME,
+      trustsClientDeaths: this.#options.trustClientDeaths,
       random: Math.random,
       nextLogIds: (count) => this.#nextLogIds(count),
     });

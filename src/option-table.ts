@@ -27,6 +27,8 @@ export interface BrokerOptions {
   readonly definitions: string | undefined;
   /** Events are published to `amq.rabbitmq.event` of the default virtual host. */
   readonly eventExchange: boolean;
+  /** An x-death header that a client publishes counts as history, as up to RabbitMQ 3.13. */
+  readonly trustClientDeaths: boolean;
   /** Publishers are blocked when the process takes more. */
   readonly memoryLimit: MemoryLimit;
   /** Publishers are blocked while the data directory's file system has less than this free. */
@@ -169,6 +171,17 @@ export const OPTIONS: Table = {
   eventExchange: {
     name: 'event-exchange',
     help: 'publish what happens in the broker to the exchange amq.rabbitmq.event of the default virtual host',
+    fallback: false,
+    fallbackText: 'off',
+    expects: 'true or false',
+    parse: (text) => {
+      if (text === 'true' || text === '1') return true;
+      return text === 'false' || text === '0' ? false : undefined;
+    },
+  },
+  trustClientDeaths: {
+    name: 'trust-client-deaths',
+    help: 'go on with the x-death header of a published message when it dies, as up to RabbitMQ 3.13',
     fallback: false,
     fallbackText: 'off',
     expects: 'true or false',

@@ -74,13 +74,16 @@ export class DeadLetters {
   readonly #outcome = new PublishOutcome();
   /** Those that came while another publish was being delivered: they wait for its end. */
   #waiting: DeadMessage[] = [];
+  readonly #trustsClients: boolean;
   /** Deliveries under way. */
   #held = 0;
 
-  constructor(host: DeadLetterHost, codec: PropertiesCodec, clock: Clock) {
+  /** `trustsClients`: an x-death header that a client published is its history, as up to RabbitMQ 3.13. */
+  constructor(host: DeadLetterHost, codec: PropertiesCodec, clock: Clock, trustsClients = false) {
     this.#host = host;
     this.#codec = codec;
     this.#clock = clock;
+    this.#trustsClients = trustsClients;
   }
 
   /** What comes until `release` is published then: a walk over queues must not meet another one. */
@@ -108,9 +111,8 @@ export class DeadLetters {
     const [origin = '', publishedKey = ''] = shortstrs(record.bytes, record.routeStart, record.routeEnd);
     const shownKeys = [publishedKey, ...visibleKeys(properties.headers)];
     const hiddenKeys = shortstrs(record.bytes, hiddenKeysStart(record), record.extensionEnd);
-    const history = DeathHistory.of(
-      (record.flags & RecordFlag.DeadLettered) === 0 ? EMPTY_TABLE : (properties.headers ?? EMPTY_TABLE),
-    );
+    const isOurs = this.#trustsClients || (record.flags & RecordFlag.DeadLettered) !== 0;
+    const history = DeathHistory.of(isOurs ? (properties.headers ?? EMPTY_TABLE) : EMPTY_TABLE);
     history.add({
       queue: queue.name,
       reason,

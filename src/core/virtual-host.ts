@@ -68,6 +68,8 @@ export interface VirtualHostEnvironment {
   readonly properties: PropertiesCodec;
   /** As administrators see it. */
   readonly nodeName: string;
+  /** See `DeadLetters`. */
+  readonly trustsClientDeaths?: boolean;
   /** For the exchange types that choose at random. */
   readonly random: RandomSource;
   /** Ids name logs in the store, of queues and of exchanges, so they are unique over all virtual hosts. The first of so many in a row. */
@@ -117,7 +119,12 @@ export class VirtualHost implements QueueHost, ExchangeHost {
     this.random = environment.random;
     this.nodeName = environment.nodeName;
     this.events = environment.events;
-    this.deadLetters = new DeadLetters(this, environment.properties, environment.logs.clock);
+    this.deadLetters = new DeadLetters(
+      this,
+      environment.properties,
+      environment.logs.clock,
+      environment.trustsClientDeaths,
+    );
     this.#environment = environment;
     this.#changes = new DefinitionChanges(environment.definitions);
     this.#bindings = new BindingTable(this, this.#changes);

@@ -20,6 +20,7 @@ const DEFAULTS: BrokerOptions = {
   dataDirectory: './data',
   definitions: undefined,
   eventExchange: false,
+  trustClientDeaths: false,
   memoryLimit: '40%',
   diskFreeLimitBytes: 50_000_000,
   logLevel: 'info',
@@ -72,11 +73,12 @@ describe('the command line', () => {
     argv.push('--default-user', 'app', '--default-pass', '-s=3,c', '--default-vhost', 'orders');
     argv.push('--loopback-users', 'app,guest', '--max-connections', '5', '--channel-max', '100', '--frame-max', '4096');
     argv.push('--heartbeat', '0', '--max-message-size', '1', '--handshake-timeout', '50');
-    argv.push('--consumer-timeout', '0', '--event-exchange');
+    argv.push('--consumer-timeout', '0', '--event-exchange', '--trust-client-deaths');
     expect(run(argv)).toEqual({
       hosts: ['::1', 'localhost'],
       consumerTimeoutMs: 0,
       eventExchange: true,
+      trustClientDeaths: true,
       amqpPort: 0,
       dataDirectory: '/var/lib/jackalope',
       memoryLimit: 512_000_000,
