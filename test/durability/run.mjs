@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 
 const [program] = process.argv.splice(2, 1);
-const PROGRAMS = ['crash', 'moving', 'power-loss', 'backlog', 'full-disk'];
+const PROGRAMS = ['crash', 'moving', 'stream', 'power-loss', 'backlog', 'full-disk'];
 if (!PROGRAMS.includes(program)) {
   console.error(`usage: node test/durability/run.mjs ${PROGRAMS.join('|')} [options]`);
   process.exit(2);
