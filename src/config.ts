@@ -88,7 +88,7 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /** The options of a broker that a program starts itself. It logs less than the command: warnings and worse. */
 export function brokerOptions(start: StartOptions = {}): BrokerOptions {
-  return assemble([fromProgram(start), fromProgram({ logLevel: 'warn' })]);
+  return assemble([fromProgram(start), fromProgram({ logLevel: 'warn', stompPort: 0 })]);
 }
 
 /** `argv` without node and the script. Command line before environment before config file before default. */
