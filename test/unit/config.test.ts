@@ -302,14 +302,15 @@ describe('the subcommands', () => {
 });
 
 describe('the options of a program', () => {
-  it('are those of the command, but for a quieter log', () => {
-    expect(brokerOptions()).toEqual({ ...DEFAULTS, dataDirectory: undefined, logLevel: 'warn' });
+  it('are those of the command, but for a quieter log and any port for STOMP', () => {
+    expect(brokerOptions()).toEqual({ ...DEFAULTS, dataDirectory: undefined, logLevel: 'warn', stompPort: 0 });
     expect(brokerOptions({ port: 0, host: '::1', logLevel: 'silent', heartbeatSeconds: undefined })).toEqual({
       ...DEFAULTS,
       dataDirectory: undefined,
       amqpPort: 0,
       hosts: ['::1'],
       logLevel: 'silent',
+      stompPort: 0,
     });
     expect(brokerOptions({ dataDirectory: 'd', memoryLimit: '1GB', diskFreeLimitBytes: 7 })).toMatchObject({
       dataDirectory: 'd',
