@@ -61,9 +61,9 @@ class Author {
     const random = this.#random;
     const weighted: readonly (readonly [number, () => Step])[] = [
       [30, () => this.#publish()],
-      [12, () => this.#call(this.#get())],
+      [15, () => this.#call(this.#get())],
       [10, () => this.#call(this.#consume())],
-      [24, () => this.#settle()],
+      [28, () => this.#settle()],
       [3, () => this.#call({ name: 'basic.qos', prefetchCount: random.below(4), global: random.chance(0.2) })],
       [3, () => this.#call({ name: 'basic.cancel', consumerTag: `c${random.below(this.#consumers + 1)}` })],
       [2, () => this.#call({ name: random.pick(['basic.recover', 'basic.recover-async'] as const), requeue: true })],
@@ -172,7 +172,7 @@ class Author {
     if (random.chance(0.1)) table.push(['i', { type: 'd', value: 1 }]);
     if (random.chance(0.2)) table.push(['CC', this.#copyKeys()]);
     if (random.chance(0.2)) table.push(['BCC', this.#copyKeys()]);
-    if (random.chance(0.02)) table.push(['x-death', { type: 'A', value: [{ type: 'F', value: CLIENT_DEATH }] }]);
+    if (random.chance(0.06)) table.push(['x-death', { type: 'A', value: [{ type: 'F', value: CLIENT_DEATH }] }]);
     if (random.chance(0.02)) table.push(['x-delivery-count', int(7)]);
     return table;
   }
@@ -211,7 +211,7 @@ class Author {
     return {
       kind: 'settle',
       on: this.#channel(),
-      by: random.pick(['ack', 'ack', 'nack', 'nack', 'reject']),
+      by: random.pick(['ack', 'nack', 'nack', 'reject']),
       which: random.chance(0.6) ? 0 : random.below(8),
       multiple: random.chance(0.3),
       requeue: random.chance(0.5),

@@ -5,7 +5,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type ExplainedDifference, explain } from './explained-differences.js';
 import { Side } from './side.js';
-import { hasShortTtl, SHORT_TTL_MS, type Step } from './steps.js';
+import { CHANNELS, hasShortTtl, SHORT_TTL_MS, type Step } from './steps.js';
 
 const POLL_MS = 8;
 /** Both have said nothing new for so long: what differs now, differs. */
@@ -75,10 +75,13 @@ class Run {
       if (end !== undefined) return end;
     }
     const at = this.#steps.length;
-    await this.#both((side) => side.closeChannels());
-    await pause(this.#restMs);
-    const end = await this.#compared(at, undefined, (side) => side.observe());
-    if (end !== undefined) return end;
+    // Unsettled messages go back, channel by channel: one may get what another gives back.
+    for (const on of CHANNELS) {
+      await this.#both((side) => side.perform({ kind: 'close', on }));
+      await pause(this.#restMs);
+      const end = await this.#compared(at, undefined, (side) => side.observe());
+      if (end !== undefined) return end;
+    }
     const contents = await Promise.all([this.#ours.drain(), this.#theirs.drain()]);
     return this.#judged(at, undefined, ...contents) ?? this.#result(at);
   }

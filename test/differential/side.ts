@@ -67,13 +67,6 @@ export class Side {
     return ordered([...this.#lines, ...queues]);
   }
 
-  /** The program is over: unsettled messages go back. */
-  async closeChannels(): Promise<void> {
-    this.#step += 1;
-    this.#lines = [];
-    for (const on of CHANNELS) if (this.#channels.has(on)) await this.#close(on);
-  }
-
   /** The messages in all queues, which are empty afterwards. */
   async drain(): Promise<string[]> {
     const lines: string[] = [];
@@ -139,6 +132,7 @@ export class Side {
   }
 
   async #close(on: ChannelName): Promise<void> {
+    if (!this.#channels.has(on)) return;
     const [client, channel] = await this.#channel(on);
     client.send(channel.number, { name: 'channel.close', replyCode: 200 });
     await this.#until(on, client, 'channel.close-ok');

@@ -24,7 +24,7 @@ export interface Theme {
 export function queueDeclaration(random: Random, queue: string, theme: Theme): Sendable {
   const isQuorum = theme.quorum && random.chance(0.6);
   const table: [string, FieldValue][] = isQuorum ? quorumArguments(random) : classicArguments(random);
-  if (random.chance(0.5)) table.push(...commonArguments(random, theme));
+  if (random.chance(0.65)) table.push(...commonArguments(random, theme));
   if (random.chance(0.03)) table.push(random.pick(BAD_ARGUMENTS));
   const isOdd = random.chance(0.05);
   return {
