@@ -160,7 +160,11 @@ export class MessageQueue implements Queue, TurnTask, ExpiringQueue {
     this.unackedCount--;
     if (this.#limit?.countsBytes === true) this.#limit.added(bodyBytes(this.#dropped));
     this.wake();
-    if (this.#limit !== undefined) this.#dropAbove(this.#limit);
+    if (this.#limit !== undefined) {
+      // As in RabbitMQ a classic queue drops before a consumer can have what is too much, a quorum queue after it.
+      if (this.type === 'quorum') this.#keepWithin(this.#limit);
+      else this.#dropAbove(this.#limit);
+    }
     if (this.#expiry !== undefined) this.#expiry.awaitHead();
   }
 
@@ -331,7 +335,6 @@ export class MessageQueue implements Queue, TurnTask, ExpiringQueue {
     this.#dropAbove(limit);
   }
 
-  /** What comes back is not offered to consumers before the limit is kept. */
   #dropAbove(limit: LengthLimit): void {
     if (this.settings.overflow !== 'drop-head') return;
     while (limit.isExceeded(this.readyCount, 0) && this.#dropHead('maxlen'));

@@ -13,9 +13,12 @@ import { declare, publish, type Settings, takeAll } from './queue-operations.js'
 const TO_DEAD = { 'x-dead-letter-exchange': '', 'x-dead-letter-routing-key': 'dead' };
 
 describe('messages that come back', () => {
-  it('are dropped above the limit before a consumer can have them', () => {
+  it.each([
+    ['classic', []],
+    ['quorum', ['m']],
+  ])('meet the limit of a %s queue, or a consumer', (type, delivered) => {
     const core = coreEnvironment();
-    const queue = declare(core, 'q', { 'x-max-length': 0 });
+    const queue = declare(core, 'q', { 'x-max-length': 0, 'x-queue-type': type }, true);
     const [first, second] = [new RecordingConsumer('first', { credit: 1 }), new RecordingConsumer('second')];
     queue.addConsumer(first);
     publish(core, queue, { body: 'm' });
@@ -24,7 +27,7 @@ describe('messages that come back', () => {
     queue.addConsumer(second);
     queue.requeue(0);
     core.clock.settle();
-    expect([second.bodies, queue.readyCount]).toEqual([[], 0]);
+    expect([second.bodies, queue.readyCount]).toEqual([delivered, 0]);
   });
 });
 
