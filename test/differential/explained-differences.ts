@@ -32,16 +32,16 @@ export const explainedDifferences: readonly ExplainedDifference[] = [
     adapt: (theirs, { ours }) => theirs.map((line) => withoutZeroCount(line, ours)),
   },
   {
-    id: 'last-death',
-    semantics: '3.5: x-last-death-reason, -queue and -exchange since 3.13',
-    ends: false,
-    adapt: (theirs, { ours }) => theirs.map((line) => withPart('lastDeath', line, ours)),
-  },
-  {
     id: 'dead-letter-cc',
     semantics: '3.5: up to 3.12 the CC header goes when there is a dead-letter routing key',
     ends: false,
     adapt: (theirs, { ours }) => theirs.map((line) => withPart('copyKeys', line, ours)),
+  },
+  {
+    id: 'last-death',
+    semantics: '3.5: x-last-death-reason, -queue and -exchange since 3.13',
+    ends: false,
+    adapt: (theirs, { ours }) => theirs.map((line) => withPart('lastDeath', line, ours)),
   },
   {
     id: 'original-expiration',
@@ -83,6 +83,14 @@ export const explainedDifferences: readonly ExplainedDifference[] = [
       const closed = theirs.flatMap((line) => /^(..): channel.close(-ok)? /.exec(line)?.[1] ?? []);
       return theirs.filter((line) => !closed.some((channel) => line.startsWith(`${channel}: deliver `)));
     },
+  },
+  {
+    id: 'dead-letter-order',
+    semantics:
+      '3.5: a queue publishes its dead letters by itself: whether before or after what clients publish is open',
+    ends: true,
+    adapt: (theirs, { ours, steps }) =>
+      steps.some(publishesSeveral) && says(theirs, /x-death/) && areSameUnordered(theirs, ours) ? ours : theirs,
   },
   {
     id: 'dead-letter-history',
@@ -194,13 +202,18 @@ function isFuller(theirs: readonly string[], ours: readonly string[]): boolean {
   });
 }
 
+function publishesSeveral(step: Step): boolean {
+  return step.kind === 'publish' && step.copies > 1;
+}
+
 function publishesDeaths(step: Step): boolean {
   if (step.kind !== 'publish' || step.message.properties instanceof Uint8Array) return false;
   return step.message.properties?.headers?.some(([key]) => key === 'x-death') ?? false;
 }
 
 function areSameUnordered(one: readonly string[], other: readonly string[]): boolean {
-  const content = (lines: readonly string[]) => lines.map((line) => line.replace(/ left=\d+/, '')).toSorted();
+  const content = (lines: readonly string[]) =>
+    lines.map((line) => withoutParts(line.replace(/ left=\d+/, ''))).toSorted();
   return areSame(content(one), content(other));
 }
 
@@ -225,7 +238,10 @@ const PARTS = {
 /** The line with that part of ours, when the two differ in such parts alone. */
 function withPart(part: keyof typeof PARTS, line: string, ours: readonly string[]): string {
   if (!line.includes('x-first-death') || PARTS[part].test(line)) return line;
-  const own = ours.find((candidate) => PARTS[part].test(candidate) && withoutParts(candidate) === withoutParts(line));
+  // Nor is the key a copy key of a later death.
+  const rest = (text: string) =>
+    withoutParts(part === 'copyKeys' ? text.replaceAll(/ routing-keys:\[.*?\]/g, '') : text);
+  const own = ours.find((candidate) => PARTS[part].test(candidate) && rest(candidate) === rest(line));
   if (own === undefined || !tellsNewestDeath(own)) return line;
   const others = Object.values(PARTS).filter((other) => other !== PARTS[part] && !other.test(line));
   return others.reduce((text, other) => text.replace(other, ''), own);
@@ -242,8 +258,9 @@ function withoutParts(line: string): string {
   return Object.values(PARTS).reduce((text, part) => text.replace(part, ''), line);
 }
 
-/** The last death is the newest entry of the history. */
+/** The last death is the newest entry of the history, which has the exchange of the first such death. */
 function tellsNewestDeath(line: string): boolean {
+  if (!line.includes("x-death:[{count:l'1'")) return true;
   const newest = /x-death:\[\{count:l'\d+' exchange:(S'.*?').*? queue:(S'.*?') reason:(S'.*?')/.exec(line) ?? [];
   const last =
     /x-last-death-exchange:(S'.*?') x-last-death-queue:(S'.*?') x-last-death-reason:(S'.*?')/.exec(line) ?? [];
