@@ -318,4 +318,11 @@ describe('sender-selected distribution', () => {
     const text = `PRECONDITION_FAILED - invalid message: {unacceptable_type_in_header,"${header}",${type}}`;
     await client.expectChannelClose(1, 406, text, [60, 40]);
   });
+
+  test('is refused for CC when BCC is wrong too', async ({ client }) => {
+    const headers = table({ BCC: 'a', CC: 'b' });
+    client.publish(1, { routingKey: 'k', properties: { headers } });
+    const text = 'PRECONDITION_FAILED - invalid message: {unacceptable_type_in_header,"CC",longstr}';
+    await client.expectChannelClose(1, 406, text, [60, 40]);
+  });
 });

@@ -123,8 +123,10 @@ export class PublishedContent implements RoutedMessage {
     const { headersStart, headersEnd } = this.#peek;
     const hasBcc = hasHeader(this.properties, headersStart, headersEnd, BCC);
     if (!hasBcc && !hasHeader(this.properties, headersStart, headersEnd, CC)) return;
+    // CC first: the first that is wrong is the one refused.
+    const shown = keysOf(this.headers, 'CC');
     const hidden = keysOf(this.headers, 'BCC');
-    this.furtherKeys = [...keysOf(this.headers, 'CC'), ...hidden];
+    this.furtherKeys = [...shown, ...hidden];
     if (!hasBcc) return;
     this.hiddenKeys = encodedKeys(hidden);
     this.#replace(removeHeader(this.properties, this.start, this.end, 'BCC'));
