@@ -6,6 +6,7 @@ import {
   bindQueue,
   consume,
   declareQueue,
+  deliveries,
   drain,
   exclusiveQueue,
   expectQueue,
@@ -149,6 +150,14 @@ describe('a quorum queue', () => {
     client.send(1, { name: 'basic.consume', queue });
     const text = `NOT_IMPLEMENTED - queue '${queue}' in vhost '/' does not support global qos`;
     await client.expectConnectionClose(540, text, [60, 20]);
+  });
+
+  test('delivers beyond a prefetch for the whole channel that is set later', async ({ client, unique }) => {
+    const queue = await quorumQueue(client, unique('later'));
+    await consume(client, { queue });
+    await client.rpc(1, { name: 'basic.qos', prefetchCount: 1, global: true }, 'basic.qos-ok');
+    publishAll(client, queue, ['one', 'two', 'three']);
+    expect(await deliveries(client, 3)).toEqual(['one', 'two', 'three']);
   });
 
   test('has no exclusive consumers: who asks for it shares it', async ({ client, unique }) => {

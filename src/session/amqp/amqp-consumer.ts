@@ -6,6 +6,7 @@ import { ByteWriter } from '../../../protocol/byte-writer.js';
 import type { Consumer } from '../../core/consumer.js';
 import type { RecordReader } from '../../core/log/record.js';
 import type { Queue } from '../../core/queue/queue.js';
+import { queueType } from '../../core/queue/registry.js';
 import type { ReplyQueue } from '../../core/reply-queues.js';
 import type { StreamSubscription } from '../../core/stream-subscription.js';
 import type { Origin } from '../../core/tracer.js';
@@ -56,7 +57,8 @@ export class AmqpConsumer implements Consumer, DeliverySource {
   hasCredit(): boolean {
     if (this.#output.backedUp || this.#channel.state !== 'open') return false;
     if (this.noAck) return true;
-    return (this.#limit === 0 || this.#unacked < this.#limit) && this.#channel.prefetch.hasCredit;
+    if (this.#limit !== 0 && this.#unacked >= this.#limit) return false;
+    return this.#channel.prefetch.hasCredit || !queueType(this.queue.type).takesGlobalPrefetch;
   }
 
   deliver(_queue: Queue, record: RecordReader): void {
