@@ -62,7 +62,7 @@ class Author {
     const weighted: readonly (readonly [number, () => Step])[] = [
       [30, () => this.#publish()],
       [15, () => this.#call(this.#get())],
-      [10, () => this.#call(this.#consume())],
+      [14, () => this.#call(this.#consume())],
       [28, () => this.#settle()],
       [3, () => this.#call({ name: 'basic.qos', prefetchCount: random.below(4), global: random.chance(0.2) })],
       [3, () => this.#call({ name: 'basic.cancel', consumerTag: `c${random.below(this.#consumers + 1)}` })],
@@ -137,7 +137,12 @@ class Author {
       properties: this.#properties(),
       body: random.chance(0.05) ? '' : `m${this.#messages}.`,
     };
-    return { kind: 'publish', on: this.#channel(), message, copies: random.chance(0.3) ? 1 + random.below(4) : 1 };
+    return { kind: 'publish', on: this.#channel(), message, copies: this.#copies() };
+  }
+
+  /** A dead letter of one copy may come before or after the next copy. */
+  #copies(): number {
+    return this.#theme.shortTtl || this.#random.chance(0.7) ? 1 : 2 + this.#random.below(3);
   }
 
   #properties(): MessageProperties {

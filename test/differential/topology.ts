@@ -25,11 +25,13 @@ export function queueDeclaration(random: Random, queue: string, theme: Theme): S
   const isQuorum = theme.quorum && random.chance(0.6);
   const table: [string, FieldValue][] = isQuorum ? quorumArguments(random) : classicArguments(random);
   if (random.chance(0.65)) table.push(...commonArguments(random, theme));
-  if (random.chance(0.03)) table.push(random.pick(BAD_ARGUMENTS));
+  const isServerNamed = random.chance(0.02);
+  // Together with a name to choose some of these end the connection with 541 there.
+  if (!isServerNamed && random.chance(0.03)) table.push(random.pick(BAD_ARGUMENTS));
   const isOdd = random.chance(0.05);
   return {
     name: 'queue.declare',
-    queue: random.chance(0.02) ? '' : queue,
+    queue: isServerNamed ? '' : queue,
     durable: isQuorum ? !isOdd : random.chance(0.5),
     exclusive: isQuorum ? isOdd && random.chance(0.3) : random.chance(0.08),
     autoDelete: isQuorum ? isOdd && random.chance(0.3) : random.chance(0.08),
