@@ -32,6 +32,9 @@ export async function main(args: readonly string[]): Promise<number> {
   const seed = Number(values.seed);
   console.log(`${programs} programs from seed ${seed} (repeat with -- --programs ${programs} --seed ${seed})`);
   const stops: (() => Promise<void>)[] = [];
+  // Brokers in processes of their own outlive this one, unless they are told.
+  const interrupted = () => void stopAll(stops).finally(() => process.exit(1));
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, interrupted);
   try {
     const theirs = values['url-a'] ?? (await started(stops, startRabbitMq()));
     const ours = values['url-b'] ?? (await started(stops, startOurs()));
@@ -47,8 +50,12 @@ export async function main(args: readonly string[]): Promise<number> {
     report(result, (Date.now() - startedAt) / 1000);
     return result.findings.length === 0 ? 0 : 1;
   } finally {
-    for (const stop of stops.toReversed()) await stop();
+    await stopAll(stops);
   }
+}
+
+async function stopAll(stops: (() => Promise<void>)[]): Promise<void> {
+  for (let stop = stops.pop(); stop !== undefined; stop = stops.pop()) await stop();
 }
 
 async function started(
