@@ -93,6 +93,25 @@ export const explainedDifferences: readonly ExplainedDifference[] = [
       steps.some(publishesSeveral) && says(theirs, /x-death/) && areSameUnordered(theirs, ours) ? ours : theirs,
   },
   {
+    id: 'no-ack-and-global-prefetch',
+    semantics:
+      '2.11: no_ack consumers are not limited; RabbitMQ holds them back too while the limit of the channel is reached',
+    ends: true,
+    adapt: (theirs, { ours, steps }) =>
+      steps.some(limitsChannel) && steps.some(consumesWithoutAck) && isFuller(theirs, ours) ? ours : theirs,
+  },
+  {
+    id: 'foreign-queue-order',
+    semantics: '2.4: RabbitMQ validates the arguments of a binding before it asks whose exclusive queue it is',
+    ends: false,
+    adapt: (theirs, { ours }) =>
+      says(ours, /channel.close 405 50,20 RESOURCE_LOCKED/)
+        ? theirs.map((line) =>
+            line.includes('Invalid x-match') ? sameBeginning(line, ours, /^..: channel.close 40/) : line,
+          )
+        : theirs,
+  },
+  {
     id: 'dead-letter-history',
     semantics: '3.5: 3.x goes on counting in an x-death header that a client published, 4.x starts anew',
     ends: true,
@@ -200,6 +219,14 @@ function isFuller(theirs: readonly string[], ours: readonly string[]): boolean {
     const [, own] = / ready=(\d+)/.exec(ours[index] ?? '') ?? [];
     return Number(ready) > Number(own) || (/basic.ack \d/.test(line) && !ours.includes(line));
   });
+}
+
+function limitsChannel(step: Step): boolean {
+  return step.kind === 'call' && step.method.name === 'basic.qos' && step.method.global === true;
+}
+
+function consumesWithoutAck(step: Step): boolean {
+  return step.kind === 'call' && step.method.name === 'basic.consume' && step.method.noAck === true;
 }
 
 function publishesSeveral(step: Step): boolean {
