@@ -38,7 +38,11 @@ class Author {
     this.#random = new Random(seed);
     // Near seeds must not begin alike.
     this.#random.fraction();
-    this.#theme = { shortTtl: this.#random.chance(0.25), quorum: this.#random.chance(0.2) };
+    this.#theme = {
+      shortTtl: this.#random.chance(0.25),
+      quorum: this.#random.chance(0.2),
+      deadLetters: this.#random.chance(0.7),
+    };
     this.#queues = QUEUES.slice(0, 1 + this.#random.pick([0, 1, 1, 2, 2, 3]));
   }
 
@@ -142,7 +146,7 @@ class Author {
 
   /** A dead letter of one copy may come before or after the next copy. */
   #copies(): number {
-    return this.#theme.shortTtl || this.#random.chance(0.7) ? 1 : 2 + this.#random.below(3);
+    return this.#theme.shortTtl || this.#theme.deadLetters || this.#random.chance(0.7) ? 1 : 2 + this.#random.below(3);
   }
 
   #properties(): MessageProperties {

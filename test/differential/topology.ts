@@ -19,6 +19,7 @@ export const bool = (value: boolean): FieldValue => ({ type: 't', value });
 export interface Theme {
   readonly shortTtl: boolean;
   readonly quorum: boolean;
+  readonly deadLetters: boolean;
 }
 
 export function queueDeclaration(random: Random, queue: string, theme: Theme): Sendable {
@@ -54,9 +55,9 @@ function classicArguments(random: Random): [string, FieldValue][] {
   return table;
 }
 
-function commonArguments(random: Random, { shortTtl }: Theme): [string, FieldValue][] {
+function commonArguments(random: Random, { shortTtl, deadLetters }: Theme): [string, FieldValue][] {
   const table: [string, FieldValue][] = [];
-  if (random.chance(0.6)) table.push(['x-dead-letter-exchange', text(deadLetterExchange(random))]);
+  if (deadLetters && random.chance(0.8)) table.push(['x-dead-letter-exchange', text(deadLetterExchange(random))]);
   if (table.length > 0 && random.chance(0.7)) {
     const key = random.chance(0.7) ? random.pick(QUEUES.slice(0, 2)) : random.pick(KEYS);
     table.push(['x-dead-letter-routing-key', text(key)]);
