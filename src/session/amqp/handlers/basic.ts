@@ -79,6 +79,7 @@ function basicConsume(channel: Channel, reader: ByteReader): void {
     { noAck: method.noAck, limit },
     channel.access.virtualHostName,
   );
+  const priority = consumerPriority(method.arguments, name, channel.access.virtualHostName);
   if (channel.prefetch.channelLimit > 0 && !queueType(queue.type).takesGlobalPrefetch) {
     const described = describeQueue(name, channel.access.virtualHostName);
     throw new BrokerError('not-implemented', `${described} does not support global qos`);
@@ -87,7 +88,7 @@ function basicConsume(channel: Channel, reader: ByteReader): void {
     tag,
     noAck: method.noAck,
     exclusive: method.exclusive,
-    priority: consumerPriority(method.arguments, name, channel.access.virtualHostName),
+    priority,
     limit,
     stream,
   });
